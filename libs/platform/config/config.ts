@@ -1,0 +1,151 @@
+import { z } from 'zod';
+import { isWellKnownDevKey } from './dev-keys';
+
+/**
+ * The whole configuration, parsed once from the environment. Every variable has one line here: name, bounds, default,
+ * meaning. A test holds the table in README.md against these descriptions.
+ */
+
+const integer = (min: number, max: number, fallback: number, description: string) =>
+  z.coerce.number().int().min(min).max(max).default(fallback).describe(description);
+const atomic = (fallback: string, description: string) =>
+  z
+    .string()
+    .regex(/^[1-9][0-9]{0,30}$/, 'a positive whole number of atomic USDC units (1 USDC = 1000000)')
+    .default(fallback)
+    .transform((text) => BigInt(text))
+    .describe(description);
+const flag = (description: string) =>
+  z
+    .enum(['0', '1'])
+    .default('0')
+    .transform((text) => text === '1')
+    .describe(description);
+const address = (description: string) =>
+  z
+    .string()
+    .regex(/^0x[0-9a-fA-F]{40}$/, 'an EVM address: 0x and 40 hex digits')
+    .transform((text) => text.toLowerCase() as `0x${string}`)
+    .describe(description);
+const privateKey = (description: string) =>
+  z
+    .string()
+    .regex(/^0x[0-9a-fA-F]{64}$/, 'a private key: 0x and 64 hex digits')
+    .transform((text) => text as `0x${string}`)
+    .describe(description);
+
+export const environmentSchema = z.object({
+  HOST: z.string().default('127.0.0.1').describe('Address that the gateway binds.'),
+  PORT: integer(0, 65535, 4020, 'Port of the gateway; 0 takes a free one.'),
+  PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional().describe('Public base URL for `resource.url`; without it the Host header is used.'),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info').describe('Log level.'),
+
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).describe('PostgreSQL connection URL.'),
+  DATABASE_POOL_SIZE: integer(2, 200, 10, 'Connections of each pool of each process.'),
+
+  RPC_URL: z.url({ protocol: /^https?$/ }).describe('JSON-RPC endpoint of the chain.'),
+  RPC_TIMEOUT_MS: integer(100, 60_000, 5_000, 'Deadline of one call to the chain.'),
+  X402_NETWORK: z.enum(['base', 'base-sepolia']).default('base-sepolia').describe('Chain that payments settle on.'),
+  PAY_TO: address('Wallet that receives the payments. One per installation; checked against the database at start.'),
+  SETTLEMENT_PRIVATE_KEY: privateKey('Key that sends settlement transactions and pays their gas. Only the worker needs it.').optional(),
+  SETTLEMENT_CONFIRM_WAIT_MS: integer(1_000, 120_000, 25_000, 'How long a request waits for its settlement or for a running twin before 503.'),
+  SETTLEMENT_MAX_IN_FLIGHT: integer(1, 256, 16, 'Settlement transactions sent and not yet seen in a block, per key.'),
+  SETTLEMENT_POLL_MS: integer(20, 60_000, 250, 'How often the settler looks at its queue when nothing wakes it.'),
+  SETTLEMENT_UNKNOWN_AFTER_MS: integer(1_000, 600_000, 30_000, 'A sent payment without a receipt after this time is `unknown`.'),
+  SETTLEMENT_MAX_FEE_PER_GAS_WEI: atomic('5000000000', 'Ceiling of maxFeePerGas in wei; above it the queue waits.'),
+  EIP1271_GAS_CAP: integer(50_000, 10_000_000, 300_000, 'Gas cap of a signature check or settlement of a contract wallet.'),
+
+  PRICE_CREATE_ATOMIC: atomic('10000', 'Price of create in atomic USDC.'),
+  PRICE_EXEC_ATOMIC: atomic('1000', 'Price of exec in atomic USDC.'),
+  PRICE_STATUS_ATOMIC: atomic('1000', 'Price of status in atomic USDC.'),
+  PRICE_TERMINATE_ATOMIC: atomic('1000', 'Price of terminate in atomic USDC.'),
+  MAX_IN_FLIGHT_PAYMENTS_PER_PAYER: integer(1, 10_000, 64, 'Claimed and unsettled payments of one wallet.'),
+  CLAIM_LEASE_MS: integer(1_000, 120_000, 10_000, 'A claim whose process does not renew it within this time is recovered.'),
+  ANSWER_RETENTION_MS: integer(60_000, 2_592_000_000, 86_400_000, 'How long an answer is kept after `validBefore`.'),
+
+  BODY_LIMIT_BYTES: integer(1_024, 104_857_600, 262_144, 'Largest request body.'),
+  REQUESTS_PER_MINUTE_PER_IP: integer(1, 10_000_000, 6_000, 'Requests of one address per minute.'),
+  REQUEST_TIMEOUT_MS: integer(1_000, 600_000, 30_000, 'Time a client has to send its request.'),
+  SHUTDOWN_GRACE_MS: integer(100, 120_000, 10_000, 'Time that running requests get at shutdown.'),
+
+  SANDBOX_PROVIDER: z.enum(['container', 'modal']).default('container').describe('Where sandboxes run.'),
+  SANDBOX_IMAGES: z
+    .string()
+    .default('python:3.11')
+    .transform((text) => text.split(',').map((image) => image.trim()).filter((image) => image !== ''))
+    .describe('Images that may be bought, comma-separated; the first is the default.'),
+  SANDBOX_MAX_CPU: z.coerce.number().min(0.125).max(64).default(1).describe('Most vCPUs of a sandbox.'),
+  SANDBOX_MAX_MEMORY_MIB: integer(64, 262_144, 1_024, 'Most memory of a sandbox in MiB.'),
+  SANDBOX_DEFAULT_MEMORY_MIB: integer(64, 262_144, 512, 'Memory of a sandbox when the buyer names none, in MiB.'),
+  SANDBOX_MAX_LIFETIME_S: integer(10, 86_400, 300, 'Longest and default lifetime of a sandbox in seconds.'),
+  SANDBOX_PIDS_LIMIT: integer(16, 32_768, 256, 'Processes and threads in a container sandbox.'),
+  SANDBOX_CREATE_DEADLINE_MS: integer(1_000, 600_000, 60_000, 'Deadline of a create.'),
+  SANDBOX_TERMINATE_DEADLINE_MS: integer(1_000, 600_000, 30_000, 'Deadline of a terminate.'),
+  SANDBOX_MAX_LIVE: integer(1, 1_000_000, 100, 'Live sandboxes of the installation.'),
+  SANDBOX_MAX_LIVE_PER_OWNER: integer(1, 1_000_000, 20, 'Live sandboxes of one wallet.'),
+  EXEC_MAX_TIMEOUT_S: integer(1, 86_400, 60, 'Longest and default timeout of an exec in seconds.'),
+  EXEC_MAX_CONCURRENT_PER_SANDBOX: integer(1, 1_000, 16, 'Commands that run in one sandbox at once.'),
+  EXEC_MAX_ARGV_BYTES: integer(1_024, 1_048_576, 65_536, 'Bytes of all arguments of a command together.'),
+  EXEC_MAX_OUTPUT_BYTES: integer(1_024, 67_108_864, 1_048_576, 'Bytes kept of stdout and of stderr, each; the rest is cut and flagged.'),
+
+  DOCKER_HOST: z.string().default('unix:///var/run/docker.sock').describe('Docker-compatible engine of the container provider.'),
+  ALLOW_SHARED_KERNEL: flag('1 lets a sandbox share the kernel of the host on Base mainnet.'),
+  MODAL_TOKEN_ID: z.string().optional().describe('Modal token id.'),
+  MODAL_TOKEN_SECRET: z.string().optional().describe('Modal token secret.'),
+  MODAL_APP_NAME: z.string().default('tollbox').describe('Modal app that owns the sandboxes.'),
+  MODAL_CPU_PER_VCPU: z.coerce.number().min(0.125).max(4).default(0.5).describe('Modal cores bought for one sold vCPU (1 Modal core is 2 vCPU).'),
+
+  REAPER_INTERVAL_MS: integer(100, 600_000, 1_000, 'Time between two passes of the reaper.'),
+  REAPER_SWEEP_INTERVAL_MS: integer(500, 3_600_000, 30_000, 'Time between two comparisons with the provider (orphans, ghosts).'),
+  REAPER_ORPHAN_MARGIN_MS: integer(0, 3_600_000, 60_000, 'An orphan must be older than the create deadline plus this.'),
+  REAPER_MAX_REMOVALS_PER_SWEEP: integer(1, 100_000, 50, 'More orphans or ghosts than this in one sweep stop it and raise an alarm.'),
+
+  FAULT_KILL_AT: z.string().optional().describe('Test only: the process kills itself at this phase boundary. Refused on Base.'),
+});
+
+export type Environment = z.output<typeof environmentSchema>;
+
+/** Thrown at start; its message lists every bad variable. */
+export class ConfigurationError extends Error {
+  constructor(readonly problems: readonly string[]) {
+    super(`Configuration is not valid:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    this.name = 'ConfigurationError';
+  }
+}
+
+export type Config = Environment;
+/** Nest's injection token for the parsed configuration. */
+export const CONFIG = Symbol('Config');
+
+/** Rules between variables, checked after each one is valid by itself. */
+function crossChecks(environment: Environment): string[] {
+  const problems: string[] = [];
+  if (environment.SANDBOX_IMAGES.length === 0) problems.push('SANDBOX_IMAGES: names no image');
+  if (environment.SANDBOX_DEFAULT_MEMORY_MIB > environment.SANDBOX_MAX_MEMORY_MIB)
+    problems.push('SANDBOX_DEFAULT_MEMORY_MIB: is above SANDBOX_MAX_MEMORY_MIB');
+  if (environment.SANDBOX_PROVIDER === 'modal' && !(environment.MODAL_TOKEN_ID && environment.MODAL_TOKEN_SECRET))
+    problems.push('MODAL_TOKEN_ID, MODAL_TOKEN_SECRET: are needed when SANDBOX_PROVIDER is modal');
+  if (environment.X402_NETWORK === 'base' && environment.FAULT_KILL_AT !== undefined)
+    problems.push('FAULT_KILL_AT: is refused on Base');
+  return problems;
+}
+
+/** Parses the environment, or throws a ConfigurationError that lists every problem. Empty variables count as absent. */
+export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const parsed = environmentSchema.safeParse(present);
+  if (!parsed.success) {
+    throw new ConfigurationError(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
+  }
+  const problems = crossChecks(parsed.data);
+  if (problems.length > 0) throw new ConfigurationError(problems);
+  return Object.freeze(parsed.data);
+}
+
+/** On a chain that is not our own dev chain, a key that the whole world knows would be emptied at once. */
+export function refuseDevKeysOnRealChain(config: Config, isDevChain: boolean): void {
+  if (isDevChain) return;
+  if (config.SETTLEMENT_PRIVATE_KEY !== undefined && isWellKnownDevKey(config.SETTLEMENT_PRIVATE_KEY)) {
+    throw new ConfigurationError(['SETTLEMENT_PRIVATE_KEY: is a well-known development key and this is not the development chain']);
+  }
+}

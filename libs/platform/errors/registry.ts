@@ -1,0 +1,229 @@
+/**
+ * Every error a caller can see: one code, one HTTP status, whether repeating the same request can help, and what to
+ * do next. `charged` is not here: it belongs to the payment of the request, not to the error.
+ */
+export interface ErrorDefinition {
+  readonly status: number;
+  readonly retryable: boolean;
+  /** The short text in the answer's `error` key, as BlockRun's clients read it. */
+  readonly error: string;
+  readonly message: string;
+  readonly suggestion: string;
+}
+
+const define = <Code extends string>(registry: Record<Code, ErrorDefinition>): Readonly<Record<Code, ErrorDefinition>> => registry;
+
+export const ERRORS = define({
+  invalid_body: {
+    status: 400,
+    retryable: false,
+    error: 'Invalid request body',
+    message: 'The request body does not match the schema of this route.',
+    suggestion: 'Correct the fields listed in `details`; the schema is in /openapi.json.',
+  },
+  invalid_query: {
+    status: 400,
+    retryable: false,
+    error: 'Invalid query',
+    message: 'The query string does not match the schema of this route.',
+    suggestion: 'Correct the parameters listed in `details`; the schema is in /openapi.json.',
+  },
+  invalid_payment_header: {
+    status: 400,
+    retryable: false,
+    error: 'Invalid payment header',
+    message: 'The payment header is not a base64-encoded x402 payload.',
+    suggestion: 'Send base64(JSON) of an x402 v1 or v2 `exact` payload in PAYMENT-SIGNATURE or X-PAYMENT.',
+  },
+  unsupported_media_type: {
+    status: 415,
+    retryable: false,
+    error: 'Unsupported media type',
+    message: 'The request body must be JSON.',
+    suggestion: 'Send `Content-Type: application/json`.',
+  },
+  body_too_large: {
+    status: 413,
+    retryable: false,
+    error: 'Request body too large',
+    message: 'The request body is larger than this server accepts.',
+    suggestion: 'Send a smaller body; the limit is in the configuration table of the documentation.',
+  },
+  not_found: {
+    status: 404,
+    retryable: false,
+    error: 'Not found',
+    message: 'There is no such route or record.',
+    suggestion: 'See /openapi.json for the routes.',
+  },
+  payment_required: {
+    status: 402,
+    retryable: true,
+    error: 'Payment Required',
+    message: 'This endpoint requires x402 payment',
+    suggestion: 'Sign the terms in PAYMENT-REQUIRED (x402 v2) or `accepts` (x402 v1) and send the request again with the payment.',
+  },
+  payment_rejected: {
+    status: 402,
+    retryable: true,
+    error: 'Payment verification failed',
+    message: 'The payment does not pay for this request.',
+    suggestion: 'Sign a new payment for the terms in this answer.',
+  },
+  settlement_refused: {
+    status: 402,
+    retryable: true,
+    error: 'Payment settlement failed',
+    message: 'The chain refused the payment. Nothing was charged and no answer is released.',
+    suggestion: 'Check the balance of the paying wallet and sign a new payment.',
+  },
+  settlement_pending: {
+    status: 503,
+    retryable: true,
+    error: 'Settlement pending',
+    message: 'The payment was sent to the chain and its outcome is not known yet.',
+    suggestion: 'Send the same request with the same payment header after Retry-After. Do not sign a new payment.',
+  },
+  operation_in_progress: {
+    status: 503,
+    retryable: true,
+    error: 'Operation in progress',
+    message: 'The operation that this payment bought is still running.',
+    suggestion: 'Send the same request with the same payment header after Retry-After to receive its answer.',
+  },
+  payment_reused: {
+    status: 409,
+    retryable: false,
+    error: 'Payment already used',
+    message: 'This payment was already used for another request.',
+    suggestion: 'Sign a new payment for this request.',
+  },
+  answer_expired: {
+    status: 410,
+    retryable: false,
+    error: 'Answer expired',
+    message: 'This payment bought an answer that is no longer kept.',
+    suggestion: 'Sign a new payment to run the operation again.',
+  },
+  execution_lost: {
+    status: 503,
+    retryable: false,
+    error: 'Execution lost',
+    message: 'The server stopped while the operation ran, and its outcome cannot be known. It was not charged and does not run again.',
+    suggestion: 'Check the state of the sandbox, then send the request with a new payment.',
+  },
+  operation_interrupted: {
+    status: 503,
+    retryable: true,
+    error: 'Operation interrupted',
+    message: 'The server stopped before the operation started. Nothing ran and nothing was charged.',
+    suggestion: 'Send the same request again; the same payment header is still good.',
+  },
+  too_many_payments_in_flight: {
+    status: 429,
+    retryable: true,
+    error: 'Too many payments in flight',
+    message: 'This wallet has too many payments that are not settled yet.',
+    suggestion: 'Wait for running calls to finish, then send the request again.',
+  },
+  rate_limited: {
+    status: 429,
+    retryable: true,
+    error: 'Too many requests',
+    message: 'Too many requests from this address.',
+    suggestion: 'Wait for Retry-After seconds, then send the request again.',
+  },
+  sandbox_limit_reached: {
+    status: 429,
+    retryable: true,
+    error: 'Sandbox limit reached',
+    message: 'The limit of sandboxes that run at once is reached.',
+    suggestion: 'Terminate a sandbox, or wait for one to end, then send the request again.',
+  },
+  sandbox_busy: {
+    status: 429,
+    retryable: true,
+    error: 'Sandbox busy',
+    message: 'Too many commands run in this sandbox at once.',
+    suggestion: 'Wait for a running command to finish, then send the request again.',
+  },
+  sandbox_not_found: {
+    status: 404,
+    retryable: false,
+    error: 'Sandbox not found',
+    message: 'There is no sandbox with this id for the paying wallet.',
+    suggestion: 'Use the sandbox_id from the create answer and pay with the wallet that paid for create.',
+  },
+  sandbox_gone: {
+    status: 410,
+    retryable: false,
+    error: 'Sandbox gone',
+    message: 'The sandbox has ended.',
+    suggestion: 'Create a new sandbox.',
+  },
+  draining: {
+    status: 503,
+    retryable: true,
+    error: 'Draining',
+    message: 'This installation accepts no new sandboxes for now.',
+    suggestion: 'Try again later; running sandboxes can still be used.',
+  },
+  provider_unavailable: {
+    status: 503,
+    retryable: true,
+    error: 'Sandbox provider unavailable',
+    message: 'The sandbox provider did not accept the operation.',
+    suggestion: 'Send the same request again; the same payment header is still good.',
+  },
+  provider_rate_limited: {
+    status: 429,
+    retryable: true,
+    error: 'Sandbox provider busy',
+    message: 'The sandbox provider asks to slow down.',
+    suggestion: 'Wait for Retry-After seconds, then send the same request again.',
+  },
+  operation_timeout: {
+    status: 504,
+    retryable: false,
+    error: 'Operation timed out',
+    message: 'The operation did not finish before its deadline; no charge taken.',
+    suggestion: 'Send the request with a new payment, or check the state of the sandbox first.',
+  },
+  chain_unavailable: {
+    status: 503,
+    retryable: true,
+    error: 'Chain unavailable',
+    message: 'The payment could not be checked because the chain did not answer. Nothing ran and nothing was charged.',
+    suggestion: 'Send the same request with the same payment header after Retry-After.',
+  },
+  unauthorized: {
+    status: 401,
+    retryable: false,
+    error: 'Unauthorized',
+    message: 'This route needs a staff key.',
+    suggestion: 'Send `Authorization: Bearer <key>` with a key that is neither expired nor revoked.',
+  },
+  forbidden: {
+    status: 403,
+    retryable: false,
+    error: 'Forbidden',
+    message: 'The role of this key may not use this route.',
+    suggestion: 'Use a key with the role that the documentation names for this route.',
+  },
+  conflict: {
+    status: 409,
+    retryable: true,
+    error: 'Conflict',
+    message: 'The record changed at the same time.',
+    suggestion: 'Read the record again and repeat the request.',
+  },
+  internal: {
+    status: 500,
+    retryable: true,
+    error: 'Internal server error',
+    message: 'The server failed to handle this request.',
+    suggestion: 'Send the same request again; a payment header that was sent is still good and never pays twice.',
+  },
+});
+
+export type ErrorCode = keyof typeof ERRORS;

@@ -1,0 +1,44 @@
+import { SetMetadata, applyDecorators } from '@nestjs/common';
+import type { ZodType } from 'zod';
+
+/**
+ * Every route states in one decorator what it asks of its caller: a price, nothing, or a staff role. A route that states
+ * nothing is refused at run time and fails test/e2e/route-declarations.
+ */
+export type StaffRole = 'operator' | 'finance' | 'auditor';
+
+export interface PricedRoute {
+  readonly kind: 'priced';
+  /** Key of the operation in the gateway's operation registry, for example `sandbox.create`. */
+  readonly operation: string;
+  /** The body is validated against this schema before pricing and payment. */
+  readonly body: ZodType;
+  readonly summary: string;
+  /** The 200 answer, for /openapi.json. */
+  readonly answer: ZodType;
+}
+export interface FreeRoute {
+  readonly kind: 'free';
+  readonly summary: string;
+}
+export interface StaffRoute {
+  readonly kind: 'staff';
+  readonly roles: readonly StaffRole[];
+  readonly summary: string;
+  readonly query?: ZodType;
+  readonly body?: ZodType;
+}
+export type RouteDeclaration = PricedRoute | FreeRoute | StaffRoute;
+
+export const ROUTE_DECLARATION = 'tollbox:route-declaration';
+const declare = (declaration: RouteDeclaration): MethodDecorator =>
+  applyDecorators(SetMetadata(ROUTE_DECLARATION, Object.freeze(declaration))) as MethodDecorator;
+
+/** The route costs the price of its operation. */
+export const Priced = (route: Omit<PricedRoute, 'kind'>): MethodDecorator => declare({ kind: 'priced', ...route });
+
+/** Anyone may call the route without paying. */
+export const Free = (route: Omit<FreeRoute, 'kind'>): MethodDecorator => declare({ kind: 'free', ...route });
+
+/** The route needs `Authorization: Bearer <key>` with one of these roles. */
+export const Staff = (route: Omit<StaffRoute, 'kind'>): MethodDecorator => declare({ kind: 'staff', ...route });
