@@ -1,0 +1,62 @@
+/**
+ * What a paid route sells, seen from both sides without either knowing the other: payments claims, completes and voids
+ * by `operationId`; the library that does the work (sandboxes) records it under the same id.
+ */
+
+/** Lower-case EVM address of the wallet that pays, and therefore owns. */
+export type Wallet = string;
+
+/** The answer of an operation. `body` is serialised to JSON once, and those bytes are what every replay gets. */
+export interface OperationAnswer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** What is known of an operation after its process died. `unknown` means that it may have run. */
+export type OperationOutcome =
+  | { readonly kind: 'done'; readonly answer: OperationAnswer }
+  | { readonly kind: 'not_started' }
+  | { readonly kind: 'unknown' };
+
+export interface AdmissionCall<Body> {
+  readonly owner: Wallet;
+  readonly body: Body;
+}
+
+export interface Operation<Body = unknown> {
+  /** The key that `@Priced` names, for example `sandbox.exec`. */
+  readonly name: string;
+  /** Longest time from claim to answer for this body, in milliseconds. */
+  deadlineMs(body: Body): number;
+  /** Rejects with a TollboxError (404, 410, 429, 503) when the owner may not run this now. Has no side effect. */
+  admit(call: AdmissionCall<Body>): Promise<void>;
+  /**
+   * Asked only when the process that ran the operation is believed dead. It settles the matter: after `not_started` or
+   * `unknown` the operation never completes later, and what it left behind is removed.
+   */
+  outcomeOf(operationId: string): Promise<OperationOutcome>;
+  /** The answer will never be paid for: take back what it gave (a created sandbox ends as `unpaid`). Safe to repeat. */
+  revoke(operationId: string): Promise<void>;
+}
+
+/** Nest token of the list of all operations of the process. */
+export const OPERATIONS = Symbol('Operations');
+
+export class OperationRegistry {
+  private readonly byName: ReadonlyMap<string, Operation>;
+
+  constructor(operations: readonly Operation[]) {
+    this.byName = new Map(operations.map((operation) => [operation.name, operation]));
+    if (this.byName.size !== operations.length) throw new Error('two operations share a name');
+  }
+
+  get(name: string): Operation {
+    const operation = this.byName.get(name);
+    if (operation === undefined) throw new Error(`no operation is registered as ${name}`);
+    return operation;
+  }
+
+  names(): readonly string[] {
+    return [...this.byName.keys()];
+  }
+}
