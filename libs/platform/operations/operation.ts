@@ -1,3 +1,5 @@
+import type { ZodType } from 'zod';
+
 /**
  * What a paid route sells, seen from both sides without either knowing the other: payments claims, completes and voids
  * by `operationId`; the library that does the work (sandboxes) records it under the same id.
@@ -26,13 +28,18 @@ export interface AdmissionCall<Body> {
 export interface Operation<Body = unknown> {
   /** The key that `@Priced` names, for example `sandbox.exec`. */
   readonly name: string;
+  /** The body is validated against this schema before pricing and payment. Its limits come from the configuration. */
+  readonly body: ZodType<Body>;
+  /** The 200 answer, for /openapi.json. */
+  readonly answer: ZodType;
   /** Longest time from claim to answer for this body, in milliseconds. */
   deadlineMs(body: Body): number;
   /** Rejects with a TollboxError (404, 410, 429, 503) when the owner may not run this now. Has no side effect. */
   admit(call: AdmissionCall<Body>): Promise<void>;
   /**
    * Asked only when the process that ran the operation is believed dead. It settles the matter: after `not_started` or
-   * `unknown` the operation never completes later, and what it left behind is removed.
+   * `unknown` the operation never completes later, and what it left behind is removed. A rejection settles nothing: ask
+   * again later.
    */
   outcomeOf(operationId: string): Promise<OperationOutcome>;
   /** The answer will never be paid for: take back what it gave (a created sandbox ends as `unpaid`). Safe to repeat. */

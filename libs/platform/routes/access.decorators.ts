@@ -9,13 +9,9 @@ export type StaffRole = 'operator' | 'finance' | 'auditor';
 
 export interface PricedRoute {
   readonly kind: 'priced';
-  /** Key of the operation in the gateway's operation registry, for example `sandbox.create`. */
+  /** Key of the operation in the operation registry, for example `sandbox.create`; the operation has the schemas. */
   readonly operation: string;
-  /** The body is validated against this schema before pricing and payment. */
-  readonly body: ZodType;
   readonly summary: string;
-  /** The 200 answer, for /openapi.json. */
-  readonly answer: ZodType;
 }
 export interface FreeRoute {
   readonly kind: 'free';
