@@ -122,6 +122,7 @@ CREATE TABLE "payments" (
     "transaction_hash" TEXT,
     "block_number" BIGINT,
     "block_hash" TEXT,
+    "claimed_at_block" BIGINT NOT NULL,
     "revoked_at" TIMESTAMPTZ(3),
     "claimed_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "executed_at" TIMESTAMPTZ(3),

@@ -25,8 +25,9 @@ CREATE INDEX payments_queue ON payments (valid_before, id) WHERE state = 'queued
 CREATE INDEX payments_in_flight ON payments (updated_at, id) WHERE state IN ('executed', 'broadcast', 'unknown');
 CREATE INDEX payments_leased ON payments (lease_expires_at) WHERE state = 'claimed';
 CREATE INDEX payments_reserving ON payments (network, asset, payer) WHERE state IN ('claimed', 'executed', 'queued', 'broadcast', 'unknown');
-CREATE INDEX payments_to_revoke ON payments (id) WHERE state = 'failed' AND revoked_at IS NULL;
-CREATE INDEX payments_settled_block ON payments (payer, block_number) WHERE state = 'settled';
+CREATE INDEX payments_to_revoke ON payments (id) WHERE state IN ('failed', 'expired') AND revoked_at IS NULL;
+CREATE INDEX payments_settled_block ON payments (block_number, payer) WHERE state = 'settled';
+CREATE INDEX payments_answer_expiry ON payments (answer_expires_at) WHERE answer_body IS NOT NULL;
 
 CREATE FUNCTION payments_guard() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

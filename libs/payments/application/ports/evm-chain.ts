@@ -1,0 +1,85 @@
+import type { Authorization } from '../../domain/authorization';
+import type { Hex } from '../../domain/networks';
+
+/** The chain did not answer, or answered nonsense. Never means that something did not happen. */
+export class ChainUnavailableError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'ChainUnavailableError';
+  }
+}
+
+/** All of it read at one block. */
+export interface PayerSnapshot {
+  readonly blockNumber: bigint;
+  readonly blockTimestampS: bigint;
+  readonly balanceAtomic: bigint;
+  /** `authorizationState` of each asked nonce: used or canceled. */
+  readonly used: ReadonlyMap<Hex, boolean>;
+}
+
+export interface Simulation {
+  readonly kind: 'ok' | 'reverted';
+  /** The token's revert text; empty when ok. */
+  readonly reason: string;
+  /** Estimated gas; 0 when reverted. */
+  readonly gas: bigint;
+}
+
+/** How an authorization's nonce was used up. */
+export interface AuthorizationUse {
+  readonly kind: 'transferred' | 'canceled';
+  readonly transactionHash: Hex;
+  readonly blockNumber: bigint;
+  readonly blockHash: Hex;
+  /** Where the money went and how much; null when canceled. */
+  readonly transfer: { readonly to: Hex; readonly valueAtomic: bigint } | null;
+}
+
+export interface MinedTransaction {
+  readonly succeeded: boolean;
+  readonly blockNumber: bigint;
+  readonly blockHash: Hex;
+  readonly gasUsed: bigint;
+  readonly effectiveGasPriceWei: bigint;
+}
+
+/** What the payment core asks of the chain. Every method rejects with ChainUnavailableError when the chain fails. */
+export interface EvmChain {
+  chainId(): Promise<number>;
+  payerSnapshot(payer: Hex, nonces: readonly Hex[]): Promise<PayerSnapshot>;
+  /** Whether the account has code; cached for a short time. */
+  hasCode(account: Hex): Promise<boolean>;
+  /** EIP-1271, with a gas cap. */
+  isValidContractSignature(account: Hex, digest: Uint8Array, signature: Hex): Promise<boolean>;
+  /** `transferWithAuthorization` as a call from the settlement wallet. */
+  simulateTransfer(authorization: Authorization, signature: Hex, from: Hex): Promise<Simulation>;
+  /** How the nonce was used, searched from a block on; null when no event is found. */
+  findAuthorizationUse(payer: Hex, nonce: Hex, fromBlock: bigint): Promise<AuthorizationUse | null>;
+  minedTransaction(hash: Hex): Promise<MinedTransaction | null>;
+  blockHash(blockNumber: bigint): Promise<Hex | null>;
+  latestBlockNumber(): Promise<bigint>;
+}
+
+export interface SignedTransaction {
+  readonly raw: Hex;
+  readonly hash: Hex;
+}
+
+export interface FeeQuote {
+  readonly maxFeePerGasWei: bigint;
+  readonly maxPriorityFeePerGasWei: bigint;
+}
+
+/** A signing key. It signs and sends; it never chooses a nonce. */
+export interface SettlementWallet {
+  readonly address: Hex;
+  /** Transactions of this key in blocks. */
+  minedNonce(): Promise<bigint>;
+  /** Transactions of this key in blocks and in the node's pool. */
+  pendingNonce(): Promise<bigint>;
+  fees(): Promise<FeeQuote>;
+  signTransfer(authorization: Authorization, signature: Hex, evmNonce: bigint, gas: bigint, fees: FeeQuote): Promise<SignedTransaction>;
+  /** Resolves when the node has taken the transaction, or had it already. */
+  send(raw: Hex): Promise<void>;
+}

@@ -1,0 +1,86 @@
+import type { Authorization } from '../../domain/authorization';
+import type { Payment, PayerKind, PaymentKey, SettlementMode, StoredAnswer } from '../../domain/payment';
+import type { Hex } from '../../domain/networks';
+
+export interface NewClaim {
+  readonly key: PaymentKey;
+  readonly operation: string;
+  readonly x402Version: 1 | 2;
+  readonly authorization: Authorization;
+  readonly signature: Hex;
+  readonly payerKind: PayerKind;
+  readonly priceAtomic: bigint;
+  readonly fingerprint: string;
+  readonly method: string;
+  readonly path: string;
+  readonly bodySha256: string;
+  readonly settlementMode: SettlementMode;
+}
+
+/** What the chain said of the payer, at one block. */
+export interface FundsAtBlock {
+  readonly balanceAtomic: bigint;
+  readonly blockNumber: bigint;
+  /** Nonces of live payments whose money has left the balance at this block already. */
+  readonly spentNonces: readonly Hex[];
+}
+
+export interface ClaimLimits {
+  readonly leaseHolder: string;
+  readonly leaseMs: number;
+  readonly maxInFlightPerPayer: number;
+}
+
+export type ClaimResult =
+  | { readonly kind: 'claimed'; readonly payment: Payment }
+  /** The authorization is known and may not be claimed (again). */
+  | { readonly kind: 'existing'; readonly payment: Payment }
+  | { readonly kind: 'too_many_in_flight' }
+  /** The balance does not cover this payment and those that are live; their nonces let the caller look again. */
+  | { readonly kind: 'insufficient_funds'; readonly liveNonces: readonly Hex[] };
+
+/** Identifies the claim that a process holds; a change of attempt or holder makes it void. */
+export interface ClaimRef {
+  readonly paymentId: string;
+  readonly attempt: number;
+  readonly leaseHolder: string;
+}
+
+export interface VoidVerdict {
+  readonly code: string;
+  /** The same header may claim again, as the next attempt. */
+  readonly retryable: boolean;
+  readonly answer: StoredAnswer;
+  readonly actor: string;
+}
+
+/** Every method is one transaction. State changes are compare-and-set and append an event. */
+export interface PaymentStore {
+  find(key: PaymentKey): Promise<Payment | null>;
+  findById(id: string): Promise<Payment | null>;
+  /** One lock per payer: look again, weigh balance against live payments, insert or claim the next attempt. */
+  claim(claim: NewClaim, funds: FundsAtBlock, limits: ClaimLimits): Promise<ClaimResult>;
+  /** False when the claim is no longer held. */
+  renewLease(claim: ClaimRef, leaseMs: number): Promise<boolean>;
+  /** claimed → executed → queued with the final answer bytes. False when the claim is no longer held. */
+  complete(claim: ClaimRef, answer: StoredAnswer, retentionMs: number): Promise<boolean>;
+  /** claimed → voided. False when the claim is no longer held. */
+  void(claim: ClaimRef, verdict: VoidVerdict): Promise<boolean>;
+  /** Takes over a claim whose lease ran out, so that exactly one process recovers it. Null when somebody else did. */
+  takeOverExpiredClaim(paymentId: string, attempt: number, leaseHolder: string, leaseMs: number): Promise<ClaimRef | null>;
+  /** Claims whose lease ran out. */
+  listExpiredClaims(limit: number): Promise<readonly Payment[]>;
+  /** Payments that will never be paid, whose operation was not taken back yet. */
+  listToRevoke(limit: number): Promise<readonly Payment[]>;
+  markRevoked(paymentId: string): Promise<void>;
+  /** Forgets the bytes of answers whose retention has passed; returns how many. */
+  purgeAnswers(limit: number): Promise<number>;
+}
+
+/** Wakes waiters when a payment changes; a hint only, the store is the truth. */
+export interface PaymentSignals {
+  /** Resolves at the next change of the payment, at the latest after `maxWaitMs`. */
+  changed(paymentId: string, maxWaitMs: number): Promise<void>;
+  /** Resolves when something is queued, at the latest after `maxWaitMs`. */
+  queued(maxWaitMs: number): Promise<void>;
+}

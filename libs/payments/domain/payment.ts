@@ -1,0 +1,65 @@
+import type { Authorization } from './authorization';
+import type { Caip2, Hex } from './networks';
+import type { PaymentState } from './payment-state';
+
+/** What identifies an authorization on its chain. Nonces are per payer. */
+export interface PaymentKey {
+  readonly network: Caip2;
+  readonly asset: Hex;
+  readonly payer: Hex;
+  readonly nonce: Hex;
+}
+
+export type PayerKind = 'eoa' | 'contract';
+export type SettlementMode = 'confirm' | 'optimistic';
+
+/** An answer as bytes: what every replay of the payment gets. */
+export interface StoredAnswer {
+  readonly status: number;
+  readonly body: Buffer;
+}
+
+/** A row of the payments table, as the application sees it. */
+export interface Payment {
+  readonly id: string;
+  readonly key: PaymentKey;
+  readonly state: PaymentState;
+  readonly attempt: number;
+  readonly operation: string;
+  readonly operationId: string;
+  readonly x402Version: 1 | 2;
+  readonly authorization: Authorization;
+  readonly signature: Hex;
+  readonly payerKind: PayerKind;
+  readonly priceAtomic: bigint;
+  readonly fingerprint: string;
+  readonly leaseHolder: string | null;
+  readonly leaseExpired: boolean;
+  /** Null until executed or voided, and again once its retention has passed. */
+  readonly answer: StoredAnswer | null;
+  readonly answerExpired: boolean;
+  readonly voidCode: string | null;
+  readonly voidRetryable: boolean;
+  readonly failReason: string | null;
+  readonly transactionHash: Hex | null;
+  readonly claimedAtBlock: bigint;
+  readonly settlementTransactionId: string | null;
+}
+
+/** Whether the payment moved money, as far as is known. */
+export function chargedOf(payment: Payment): boolean | 'unknown' {
+  switch (payment.state) {
+    case 'settled':
+      return true;
+    case 'voided':
+    case 'failed':
+    case 'expired':
+      return false;
+    case 'claimed':
+    case 'executed':
+    case 'queued':
+    case 'broadcast':
+    case 'unknown':
+      return 'unknown';
+  }
+}
