@@ -37,18 +37,30 @@ const privateKey = (description: string) =>
 export const environmentSchema = z.object({
   HOST: z.string().default('127.0.0.1').describe('Address that the gateway binds.'),
   PORT: integer(0, 65535, 4020, 'Port of the gateway; 0 takes a free one.'),
-  PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional().describe('Public base URL for `resource.url`; without it the Host header is used.'),
+  PUBLIC_URL: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('Public base URL for `resource.url`; without it the Host header is used.'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info').describe('Log level.'),
 
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).describe('PostgreSQL connection URL.'),
   DATABASE_POOL_SIZE: integer(2, 200, 10, 'Connections of each pool of each process.'),
+  DATABASE_CONNECTION_TIMEOUT_MS: integer(100, 600_000, 5_000, 'How long a query waits for a connection.'),
+  DATABASE_STATEMENT_TIMEOUT_MS: integer(100, 600_000, 15_000, 'Deadline of one statement, and of an idle open transaction.'),
 
   RPC_URL: z.url({ protocol: /^https?$/ }).describe('JSON-RPC endpoint of the chain.'),
   RPC_TIMEOUT_MS: integer(100, 60_000, 5_000, 'Deadline of one call to the chain.'),
   X402_NETWORK: z.enum(['base', 'base-sepolia']).default('base-sepolia').describe('Chain that payments settle on.'),
   PAY_TO: address('Wallet that receives the payments. One per installation; checked against the database at start.'),
-  SETTLEMENT_PRIVATE_KEY: privateKey('Key that sends settlement transactions and pays their gas. Only the worker needs it.').optional(),
-  SETTLEMENT_CONFIRM_WAIT_MS: integer(1_000, 120_000, 25_000, 'How long a request waits for its settlement or for a running twin before 503.'),
+  SETTLEMENT_PRIVATE_KEY: privateKey(
+    'Key that sends settlement transactions and pays their gas. Only the worker needs it.',
+  ).optional(),
+  SETTLEMENT_CONFIRM_WAIT_MS: integer(
+    1_000,
+    120_000,
+    25_000,
+    'How long a request waits for its settlement or for a running twin before 503.',
+  ),
   SETTLEMENT_MAX_IN_FLIGHT: integer(1, 256, 16, 'Settlement transactions sent and not yet seen in a block, per key.'),
   SETTLEMENT_POLL_MS: integer(20, 60_000, 250, 'How often the settler looks at its queue when nothing wakes it.'),
   SETTLEMENT_UNKNOWN_AFTER_MS: integer(1_000, 600_000, 30_000, 'A sent payment without a receipt after this time is `unknown`.'),
@@ -72,7 +84,12 @@ export const environmentSchema = z.object({
   SANDBOX_IMAGES: z
     .string()
     .default('python:3.11')
-    .transform((text) => text.split(',').map((image) => image.trim()).filter((image) => image !== ''))
+    .transform((text) =>
+      text
+        .split(',')
+        .map((image) => image.trim())
+        .filter((image) => image !== ''),
+    )
     .describe('Images that may be bought, comma-separated; the first is the default.'),
   SANDBOX_MAX_CPU: z.coerce.number().min(0.125).max(64).default(1).describe('Most vCPUs of a sandbox.'),
   SANDBOX_MAX_MEMORY_MIB: integer(64, 262_144, 1_024, 'Most memory of a sandbox in MiB.'),
@@ -86,19 +103,34 @@ export const environmentSchema = z.object({
   EXEC_MAX_TIMEOUT_S: integer(1, 86_400, 60, 'Longest and default timeout of an exec in seconds.'),
   EXEC_MAX_CONCURRENT_PER_SANDBOX: integer(1, 1_000, 16, 'Commands that run in one sandbox at once.'),
   EXEC_MAX_ARGV_BYTES: integer(1_024, 1_048_576, 65_536, 'Bytes of all arguments of a command together.'),
-  EXEC_MAX_OUTPUT_BYTES: integer(1_024, 67_108_864, 1_048_576, 'Bytes kept of stdout and of stderr, each; the rest is cut and flagged.'),
+  EXEC_MAX_OUTPUT_BYTES: integer(
+    1_024,
+    67_108_864,
+    1_048_576,
+    'Bytes kept of stdout and of stderr, each; the rest is cut and flagged.',
+  ),
 
   DOCKER_HOST: z.string().default('unix:///var/run/docker.sock').describe('Docker-compatible engine of the container provider.'),
   ALLOW_SHARED_KERNEL: flag('1 lets a sandbox share the kernel of the host on Base mainnet.'),
   MODAL_TOKEN_ID: z.string().optional().describe('Modal token id.'),
   MODAL_TOKEN_SECRET: z.string().optional().describe('Modal token secret.'),
   MODAL_APP_NAME: z.string().default('tollbox').describe('Modal app that owns the sandboxes.'),
-  MODAL_CPU_PER_VCPU: z.coerce.number().min(0.125).max(4).default(0.5).describe('Modal cores bought for one sold vCPU (1 Modal core is 2 vCPU).'),
+  MODAL_CPU_PER_VCPU: z.coerce
+    .number()
+    .min(0.125)
+    .max(4)
+    .default(0.5)
+    .describe('Modal cores bought for one sold vCPU (1 Modal core is 2 vCPU).'),
 
   REAPER_INTERVAL_MS: integer(100, 600_000, 1_000, 'Time between two passes of the reaper.'),
   REAPER_SWEEP_INTERVAL_MS: integer(500, 3_600_000, 30_000, 'Time between two comparisons with the provider (orphans, ghosts).'),
   REAPER_ORPHAN_MARGIN_MS: integer(0, 3_600_000, 60_000, 'An orphan must be older than the create deadline plus this.'),
-  REAPER_MAX_REMOVALS_PER_SWEEP: integer(1, 100_000, 50, 'More orphans or ghosts than this in one sweep stop it and raise an alarm.'),
+  REAPER_MAX_REMOVALS_PER_SWEEP: integer(
+    1,
+    100_000,
+    50,
+    'More orphans or ghosts than this in one sweep stop it and raise an alarm.',
+  ),
 
   FAULT_KILL_AT: z.string().optional().describe('Test only: the process kills itself at this phase boundary. Refused on Base.'),
 });
@@ -146,6 +178,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
 export function refuseDevKeysOnRealChain(config: Config, isDevChain: boolean): void {
   if (isDevChain) return;
   if (config.SETTLEMENT_PRIVATE_KEY !== undefined && isWellKnownDevKey(config.SETTLEMENT_PRIVATE_KEY)) {
-    throw new ConfigurationError(['SETTLEMENT_PRIVATE_KEY: is a well-known development key and this is not the development chain']);
+    throw new ConfigurationError([
+      'SETTLEMENT_PRIVATE_KEY: is a well-known development key and this is not the development chain',
+    ]);
   }
 }

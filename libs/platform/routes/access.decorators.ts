@@ -28,7 +28,7 @@ export type RouteDeclaration = PricedRoute | FreeRoute | StaffRoute;
 
 export const ROUTE_DECLARATION = 'tollbox:route-declaration';
 const declare = (declaration: RouteDeclaration): MethodDecorator =>
-  applyDecorators(SetMetadata(ROUTE_DECLARATION, Object.freeze(declaration))) as MethodDecorator;
+  applyDecorators(SetMetadata(ROUTE_DECLARATION, Object.freeze(declaration)));
 
 /** The route costs the price of its operation. */
 export const Priced = (route: Omit<PricedRoute, 'kind'>): MethodDecorator => declare({ kind: 'priced', ...route });
