@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { isWellKnownDevKey } from './dev-keys';
 
@@ -33,6 +34,14 @@ const privateKey = (description: string) =>
     .regex(/^0x[0-9a-fA-F]{64}$/, 'a private key: 0x and 64 hex digits')
     .transform((text) => text as `0x${string}`)
     .describe(description);
+
+/** `10.0.0.1`, `10.0.0.0/8`, `::1` or `fd00::/8`. */
+function isAddressOrRange(text: string): boolean {
+  const [address = '', prefix, ...rest] = text.split('/');
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return false;
+  return prefix === undefined || (/^[0-9]{1,3}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128));
+}
 
 export const environmentSchema = z.object({
   HOST: z.string().default('127.0.0.1').describe('Address that the gateway binds.'),
@@ -77,6 +86,19 @@ export const environmentSchema = z.object({
 
   BODY_LIMIT_BYTES: integer(1_024, 104_857_600, 262_144, 'Largest request body.'),
   REQUESTS_PER_MINUTE_PER_IP: integer(1, 10_000_000, 6_000, 'Requests of one address per minute.'),
+  TRUSTED_PROXIES: z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((entry) => entry.trim())
+        .filter((entry) => entry !== ''),
+    )
+    .refine((entries) => entries.every(isAddressOrRange), 'comma-separated IP addresses or CIDR ranges')
+    .describe(
+      'Addresses or CIDR ranges of reverse proxies whose X-Forwarded headers are believed, comma-separated; none by default.',
+    ),
   REQUEST_TIMEOUT_MS: integer(1_000, 600_000, 30_000, 'Time a client has to send its request.'),
   SHUTDOWN_GRACE_MS: integer(100, 120_000, 10_000, 'Time that running requests get at shutdown.'),
 

@@ -9,9 +9,12 @@ export interface ErrorDefinition {
   readonly error: string;
   readonly message: string;
   readonly suggestion: string;
+  /** Value of the answer's `code` where BlockRun's clients know another one than ours. */
+  readonly wireCode?: string;
 }
 
-const define = <Code extends string>(registry: Record<Code, ErrorDefinition>): Readonly<Record<Code, ErrorDefinition>> => registry;
+const define = <Code extends string>(registry: Record<Code, ErrorDefinition>): Readonly<Record<Code, ErrorDefinition>> =>
+  registry;
 
 export const ERRORS = define({
   invalid_body: {
@@ -56,12 +59,20 @@ export const ERRORS = define({
     message: 'There is no such route or record.',
     suggestion: 'See /openapi.json for the routes.',
   },
+  method_not_allowed: {
+    status: 405,
+    retryable: false,
+    error: 'Method not allowed',
+    message: 'This path exists, but not with this method.',
+    suggestion: 'Use a method of the Allow header; see /openapi.json.',
+  },
   payment_required: {
     status: 402,
     retryable: true,
     error: 'Payment Required',
     message: 'This endpoint requires x402 payment',
-    suggestion: 'Sign the terms in PAYMENT-REQUIRED (x402 v2) or `accepts` (x402 v1) and send the request again with the payment.',
+    suggestion:
+      'Sign the terms in PAYMENT-REQUIRED (x402 v2) or `accepts` (x402 v1) and send the request again with the payment.',
   },
   payment_rejected: {
     status: 402,
@@ -109,7 +120,8 @@ export const ERRORS = define({
     status: 503,
     retryable: false,
     error: 'Execution lost',
-    message: 'The server stopped while the operation ran, and its outcome cannot be known. It was not charged and does not run again.',
+    message:
+      'The server stopped while the operation ran, and its outcome cannot be known. It was not charged and does not run again.',
     suggestion: 'Check the state of the sandbox, then send the request with a new payment.',
   },
   operation_interrupted: {
@@ -128,6 +140,7 @@ export const ERRORS = define({
   },
   rate_limited: {
     status: 429,
+    wireCode: 'RATE_LIMITED',
     retryable: true,
     error: 'Too many requests',
     message: 'Too many requests from this address.',

@@ -16,6 +16,11 @@ export interface TollboxErrorOptions {
   readonly details?: string | readonly IssueDetail[];
   /** Sent as the `Retry-After` header and as `retry_after_seconds`. */
   readonly retryAfterSeconds?: number;
+  /** More headers of the answer, for example the payment terms of a 402. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** More keys of the answer's body; they never replace the ones every error has. */
+  readonly body?: Readonly<Record<string, unknown>>;
+  /** What went wrong inside; logged, never sent. */
   readonly cause?: unknown;
 }
 
@@ -24,6 +29,8 @@ export class TollboxError extends Error {
   readonly code: ErrorCode;
   readonly details: TollboxErrorOptions['details'];
   readonly retryAfterSeconds: number | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Readonly<Record<string, unknown>>;
 
   constructor(code: ErrorCode, options: TollboxErrorOptions = {}) {
     super(options.message ?? ERRORS[code].message, { cause: options.cause });
@@ -31,6 +38,8 @@ export class TollboxError extends Error {
     this.code = code;
     this.details = options.details;
     this.retryAfterSeconds = options.retryAfterSeconds;
+    this.headers = options.headers ?? {};
+    this.body = options.body ?? {};
   }
 
   get definition(): ErrorDefinition {
@@ -57,9 +66,10 @@ export interface ErrorBody {
 export function errorBody(error: TollboxError, context: { charged: Charged; requestId: string }): ErrorBody {
   const { definition } = error;
   return {
+    ...error.body,
     error: definition.error,
     message: error.message,
-    code: error.code,
+    code: definition.wireCode ?? error.code,
     suggestion: definition.suggestion,
     retryable: definition.retryable,
     charged: context.charged,
