@@ -1,0 +1,60 @@
+import { Client } from 'pg';
+import { delay } from './processes';
+
+const SOURCE_IN_USE = '55006';
+const NO_SUCH_DATABASE = '3D000';
+
+/** Runs `work` on a connection of its own and closes it. */
+export async function withClient<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** The same server and login with another database name. */
+export function withDatabaseName(url: string, database: string): string {
+  const changed = new URL(url);
+  changed.pathname = `/${encodeURIComponent(database)}`;
+  return changed.href;
+}
+
+/**
+ * Creates a database, as a copy of `template` when one is named, and returns its URL.
+ * A template that somebody is just connected to is tried again for a few seconds.
+ */
+export async function createDatabase(adminUrl: string, name: string, options: { template?: string } = {}): Promise<string> {
+  await withClient(adminUrl, async (client) => {
+    const suffix = options.template === undefined ? '' : ` TEMPLATE ${client.escapeIdentifier(options.template)}`;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)}${suffix}`);
+        return;
+      } catch (error) {
+        const code = error instanceof Error && 'code' in error ? error.code : undefined;
+        if (code !== SOURCE_IN_USE || attempt === 50) throw error;
+        await delay(100);
+      }
+    }
+  });
+  return withDatabaseName(adminUrl, name);
+}
+
+/** Ends every connection to the database and removes it; one that does not exist is fine. */
+export async function dropDatabase(adminUrl: string, name: string): Promise<void> {
+  await withClient(adminUrl, (client) => client.query(`DROP DATABASE IF EXISTS ${client.escapeIdentifier(name)} WITH (FORCE)`));
+}
+
+/** Creates the database that `url` names when the server does not have it yet. */
+export async function ensureDatabase(url: string): Promise<void> {
+  try {
+    await withClient(url, () => Promise.resolve());
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === NO_SUCH_DATABASE)) throw error;
+    const name = decodeURIComponent(new URL(url).pathname.slice(1));
+    await createDatabase(withDatabaseName(url, 'postgres'), name);
+  }
+}

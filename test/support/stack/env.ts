@@ -1,0 +1,9 @@
+/** What global-setup.ts tells the workers. */
+export const ENV = {
+  databaseAdminUrl: 'TOLLBOX_TEST_DATABASE_ADMIN_URL',
+  dockerHost: 'TOLLBOX_TEST_DOCKER_HOST',
+  imageReferences: 'TOLLBOX_TEST_SANDBOX_IMAGE_REFERENCES',
+} as const;
+
+/** The migrated database that every spec's database is a copy of. */
+export const TEMPLATE_DATABASE = 'tollbox_template';

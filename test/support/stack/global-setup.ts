@@ -1,0 +1,22 @@
+import { devContracts } from '@tollbox/devstack/contracts';
+import { createTemplateDatabase } from '@tollbox/devstack/migrate';
+import { startPostgres } from '@tollbox/devstack/postgres';
+import { clearDeadRun, deadRuns, forgetRun, Run } from '@tollbox/devstack/run-record';
+import { ENV, TEMPLATE_DATABASE } from './env';
+import { keepForTeardown } from './teardown-list';
+
+/** Starts what all specs share and tells the workers where it is. Runs once, before the workers exist. */
+export default async function globalSetup(): Promise<void> {
+  for (const record of deadRuns()) {
+    await clearDeadRun(record);
+    forgetRun(record);
+  }
+  const run = Run.open('test');
+  keepForTeardown(() => Promise.resolve(run.close()));
+  const postgres = await startPostgres({ directory: run.directory });
+  run.addChild('postgres', postgres.pid);
+  keepForTeardown(() => postgres.stop());
+  await createTemplateDatabase(postgres.url('postgres'), TEMPLATE_DATABASE);
+  process.env[ENV.databaseAdminUrl] = postgres.url('postgres');
+  await devContracts(); // compiled once here, read from the cache by every worker
+}

@@ -1,0 +1,3 @@
+import { runTeardown } from './teardown-list';
+
+export default runTeardown;

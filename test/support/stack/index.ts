@@ -1,0 +1,53 @@
+/**
+ * The real parts that specs run against. One PostgreSQL and one container engine serve the whole test run (started in
+ * global-setup.ts); a spec takes a database and a chain of its own from here and gives them back in afterAll.
+ */
+import { randomUUID } from 'node:crypto';
+import { Chain, ChainOptions, startChain } from '@tollbox/devstack/chain';
+import { createDatabase, dropDatabase, withDatabaseName } from '@tollbox/devstack/database';
+import { Run } from '@tollbox/devstack/run-record';
+import { ENV, TEMPLATE_DATABASE } from './env';
+
+function fromGlobalSetup(name: string): string {
+  const value = process.env[name];
+  if (value === undefined || value === '') throw new Error(`${name} is not set: is jest's globalSetup configured?`);
+  return value;
+}
+
+export interface TestDatabase {
+  readonly name: string;
+  readonly url: string;
+  /** Ends all connections to it and removes it. */
+  drop(): Promise<void>;
+}
+
+/** A fresh database; migrated unless `migrated: false`. Takes about 50 ms. */
+export async function testDatabase(options: { migrated?: boolean } = {}): Promise<TestDatabase> {
+  const adminUrl = fromGlobalSetup(ENV.databaseAdminUrl);
+  const name = `test_${randomUUID().replaceAll('-', '')}`;
+  const url = await createDatabase(adminUrl, name, options.migrated === false ? {} : { template: TEMPLATE_DATABASE });
+  return { name, url, drop: () => dropDatabase(adminUrl, name) };
+}
+
+/** URL of another database of the test server, for specs that create one themselves. */
+export function testDatabaseUrl(name: string): string {
+  return withDatabaseName(fromGlobalSetup(ENV.databaseAdminUrl), name);
+}
+
+/** A chain of its own with dev USDC and Multicall3; blocks on every transaction unless `blockTimeS` is given. */
+export async function testChain(options: Omit<ChainOptions, 'directory'> = {}): Promise<Chain> {
+  const run = Run.open('test');
+  try {
+    const chain = await startChain({ ...options, directory: run.directory });
+    run.addChild('chain', chain.pid);
+    const stop = chain.stop.bind(chain);
+    chain.stop = async () => {
+      await stop();
+      run.close();
+    };
+    return chain;
+  } catch (error) {
+    run.close();
+    throw error;
+  }
+}
