@@ -23,8 +23,8 @@ function writeWord(buffer: Buffer, index: number, value: bigint | Hex): void {
 export function domainSeparator(network: Network): Uint8Array {
   const words = Buffer.alloc(5 * WORD_BYTES);
   words.set(hashText(DOMAIN), 0);
-  words.set(hashText(network.domain.name), WORD_BYTES);
-  words.set(hashText(network.domain.version), 2 * WORD_BYTES);
+  words.set(hashText(network.usdcDomain.name), WORD_BYTES);
+  words.set(hashText(network.usdcDomain.version), 2 * WORD_BYTES);
   writeWord(words, 3, BigInt(network.chainId));
   writeWord(words, 4, network.usdc);
   return keccak_256(words);

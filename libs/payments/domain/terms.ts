@@ -29,7 +29,7 @@ function requirement(terms: Terms) {
     payTo: terms.payTo,
     asset: terms.network.usdc,
     maxTimeoutSeconds: terms.maxTimeoutSeconds,
-    extra: { ...terms.network.domain },
+    extra: { ...terms.network.usdcDomain },
   };
 }
 
@@ -39,7 +39,7 @@ export function paymentRequiredV2(terms: Terms, error: string) {
     x402Version: 2 as const,
     error,
     resource: { url: terms.resourceUrl, description: terms.description, mimeType: JSON_MIME_TYPE },
-    accepts: [{ ...requirement(terms), network: terms.network.v2, amount: terms.priceAtomic.toString() }],
+    accepts: [{ ...requirement(terms), network: terms.network.caip2, amount: terms.priceAtomic.toString() }],
     extensions: {},
   };
 }
@@ -53,7 +53,7 @@ export function paymentRequiredV1(terms: Terms, error: string) {
     accepts: [
       {
         ...requirement(terms),
-        network: terms.network.v1,
+        network: terms.network.name,
         maxAmountRequired: terms.priceAtomic.toString(),
         resource: terms.resourceUrl,
         description: terms.description,
@@ -77,5 +77,5 @@ export interface Receipt {
 
 /** The receipt object of PAYMENT-RESPONSE and X-PAYMENT-RESPONSE; the network is named as the buyer's version names it. */
 export function receiptFor(version: 1 | 2, network: Network, receipt: Receipt) {
-  return { ...receipt, network: version === 1 ? network.v1 : network.v2 };
+  return { ...receipt, network: version === 1 ? network.name : network.caip2 };
 }

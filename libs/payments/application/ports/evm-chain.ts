@@ -36,12 +36,21 @@ export interface AuthorizationUse {
   readonly transfer: { readonly to: Hex; readonly valueAtomic: bigint } | null;
 }
 
+/** Money that moved by an authorization, read from the token's own events. */
+export interface AuthorizedTransfer {
+  readonly authorizer: Hex;
+  readonly nonce: Hex;
+  readonly to: Hex;
+  readonly valueAtomic: bigint;
+}
+
 export interface MinedTransaction {
   readonly succeeded: boolean;
   readonly blockNumber: bigint;
   readonly blockHash: Hex;
   readonly gasUsed: bigint;
   readonly effectiveGasPriceWei: bigint;
+  readonly transfers: readonly AuthorizedTransfer[];
 }
 
 /** What the payment core asks of the chain. Every method rejects with ChainUnavailableError when the chain fails. */

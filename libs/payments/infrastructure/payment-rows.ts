@@ -1,0 +1,105 @@
+import type { PoolClient } from 'pg';
+import type { Payment } from '../domain/payment';
+import type { Caip2, Hex } from '../domain/networks';
+import type { PaymentState } from '../domain/payment-state';
+
+/** A row as `pg` gives it: NUMERIC and BIGINT are decimal strings. */
+export interface PaymentRow {
+  id: string;
+  network: string;
+  asset: string;
+  payer: string;
+  nonce: string;
+  state: PaymentState;
+  attempt: number;
+  operation: string;
+  operation_id: string;
+  x402_version: 1 | 2;
+  pay_to: string;
+  amount_atomic: string;
+  price_atomic: string;
+  valid_after: string;
+  valid_before: string;
+  signature: string;
+  payer_kind: 'eoa' | 'contract';
+  fingerprint: string;
+  lease_holder: string | null;
+  lease_expired: boolean;
+  answer_status: number | null;
+  answer_body: Buffer | null;
+  answer_expired: boolean;
+  void_code: string | null;
+  void_retryable: boolean;
+  fail_reason: string | null;
+  transaction_hash: string | null;
+  block_number: string | null;
+  block_hash: string | null;
+  claimed_at_block: string;
+  settlement_transaction_id: string | null;
+}
+
+/** The columns of PaymentRow; time comparisons use the database's clock, which all processes share. */
+export const PAYMENT_COLUMNS = `id, network, asset, payer, nonce, state, attempt, operation, operation_id, x402_version, pay_to,
+  amount_atomic, price_atomic, valid_after, valid_before, signature, payer_kind, fingerprint, lease_holder,
+  coalesce(lease_expires_at < now(), false) AS lease_expired, answer_status, answer_body,
+  coalesce(answer_expires_at < now(), false) AS answer_expired, void_code, void_retryable, fail_reason, transaction_hash,
+  block_number, block_hash, claimed_at_block, settlement_transaction_id`;
+
+export function toPayment(row: PaymentRow): Payment {
+  return {
+    id: row.id,
+    key: { network: row.network as Caip2, asset: row.asset as Hex, payer: row.payer as Hex, nonce: row.nonce as Hex },
+    state: row.state,
+    attempt: row.attempt,
+    operation: row.operation,
+    operationId: row.operation_id,
+    x402Version: row.x402_version,
+    authorization: {
+      from: row.payer as Hex,
+      to: row.pay_to as Hex,
+      valueAtomic: BigInt(row.amount_atomic),
+      validAfter: BigInt(row.valid_after),
+      validBefore: BigInt(row.valid_before),
+      nonce: row.nonce as Hex,
+    },
+    signature: row.signature as Hex,
+    payerKind: row.payer_kind,
+    priceAtomic: BigInt(row.price_atomic),
+    fingerprint: row.fingerprint,
+    leaseHolder: row.lease_holder,
+    leaseExpired: row.lease_expired,
+    answer: row.answer_status === null || row.answer_body === null ? null : { status: row.answer_status, body: row.answer_body },
+    answerExpired: row.answer_expired,
+    voidCode: row.void_code,
+    voidRetryable: row.void_retryable,
+    failReason: row.fail_reason,
+    transactionHash: row.transaction_hash as Hex | null,
+    claimedAtBlock: BigInt(row.claimed_at_block),
+    settlementTransactionId: row.settlement_transaction_id,
+  };
+}
+
+export interface PaymentEventInput {
+  readonly paymentId: string;
+  readonly attempt: number;
+  readonly kind: string;
+  readonly from: PaymentState | null;
+  readonly to: PaymentState | null;
+  readonly actor: string;
+  readonly detail?: Readonly<Record<string, unknown>>;
+}
+
+export async function appendPaymentEvent(client: PoolClient, event: PaymentEventInput): Promise<void> {
+  await client.query(
+    `INSERT INTO payment_events (payment_id, attempt, kind, from_state, to_state, actor, detail) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+    [event.paymentId, event.attempt, event.kind, event.from, event.to, event.actor, JSON.stringify(event.detail ?? {})],
+  );
+}
+
+/** Channels of NOTIFY; both are hints, sent with the transaction that they tell about. */
+export const PAYMENT_CHANNEL = 'tollbox_payment';
+export const QUEUE_CHANNEL = 'tollbox_queue';
+
+export async function notifyPaymentChanged(client: PoolClient, paymentId: string): Promise<void> {
+  await client.query('SELECT pg_notify($1, $2)', [PAYMENT_CHANNEL, paymentId]);
+}

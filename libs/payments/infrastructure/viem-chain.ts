@@ -1,0 +1,221 @@
+import {
+  BaseError,
+  createPublicClient,
+  decodeFunctionResult,
+  encodeFunctionData,
+  ExecutionRevertedError,
+  http,
+  parseEventLogs,
+  TransactionReceiptNotFoundError,
+  type Chain,
+  type Log,
+  type PublicClient,
+} from 'viem';
+import { base, baseSepolia } from 'viem/chains';
+import {
+  ChainUnavailableError,
+  type AuthorizationUse,
+  type AuthorizedTransfer,
+  type EvmChain,
+  type MinedTransaction,
+  type PayerSnapshot,
+  type Simulation,
+} from '../application/ports/evm-chain';
+import type { Authorization } from '../domain/authorization';
+import { MULTICALL3, type Hex, type Network } from '../domain/networks';
+import { transferCallData } from './transfer-call';
+import { eip1271Abi, EIP1271_MAGIC_VALUE, multicall3Abi, usdcAbi } from './usdc-abi';
+
+export interface ViemChainOptions {
+  readonly network: Network;
+  readonly rpcUrl: string;
+  readonly timeoutMs: number;
+  readonly eip1271GasCap: bigint;
+  readonly nowMs: () => number;
+}
+
+/** Code can appear (a wallet is deployed, EIP-7702) and vanish, so neither answer is kept for long. */
+const CODE_CACHE_MS = 30_000;
+const CODE_CACHE_MAX = 10_000;
+
+/** The chain over JSON-RPC. A failed call is always ChainUnavailableError, never an answer. */
+export class ViemChain implements EvmChain {
+  readonly client: PublicClient;
+  private readonly codeCache = new Map<Hex, { hasCode: boolean; untilMs: number }>();
+
+  constructor(private readonly options: ViemChainOptions) {
+    const chain: Chain = options.network.name === 'base' ? base : baseSepolia;
+    this.client = createPublicClient({
+      chain,
+      transport: http(options.rpcUrl, { timeout: options.timeoutMs, retryCount: 1, retryDelay: 100 }),
+      cacheTime: 0,
+    });
+  }
+
+  chainId(): Promise<number> {
+    return this.ask('eth_chainId', () => this.client.getChainId());
+  }
+
+  async payerSnapshot(payer: Hex, nonces: readonly Hex[]): Promise<PayerSnapshot> {
+    const { usdc } = this.options.network;
+    const call = (target: Hex, callData: Hex) => ({ target, allowFailure: false, callData });
+    const calls = [
+      call(MULTICALL3, encodeFunctionData({ abi: multicall3Abi, functionName: 'getBlockNumber' })),
+      call(MULTICALL3, encodeFunctionData({ abi: multicall3Abi, functionName: 'getCurrentBlockTimestamp' })),
+      call(usdc, encodeFunctionData({ abi: usdcAbi, functionName: 'balanceOf', args: [payer] })),
+      ...nonces.map((nonce) => call(usdc, encodeFunctionData({ abi: usdcAbi, functionName: 'authorizationState', args: [payer, nonce] }))),
+    ];
+    const data = encodeFunctionData({ abi: multicall3Abi, functionName: 'aggregate3', args: [calls] });
+    return this.ask('payer snapshot', async () => {
+      const answer = await this.client.call({ to: MULTICALL3, data });
+      if (answer.data === undefined) throw new Error('Multicall3 returned nothing');
+      const results = decodeFunctionResult({ abi: multicall3Abi, functionName: 'aggregate3', data: answer.data });
+      const word = (index: number): bigint => {
+        const result = results[index];
+        if (result === undefined) throw new Error('Multicall3 returned too few results');
+        return BigInt(result.returnData);
+      };
+      return {
+        blockNumber: word(0),
+        blockTimestampS: word(1),
+        balanceAtomic: word(2),
+        used: new Map(nonces.map((nonce, index) => [nonce, word(3 + index) === 1n])),
+      };
+    });
+  }
+
+  async hasCode(account: Hex): Promise<boolean> {
+    const cached = this.codeCache.get(account);
+    const nowMs = this.options.nowMs();
+    if (cached !== undefined && cached.untilMs > nowMs) return cached.hasCode;
+    const code = await this.ask('eth_getCode', () => this.client.getCode({ address: account }));
+    const hasCode = code !== undefined && code !== '0x';
+    if (this.codeCache.size >= CODE_CACHE_MAX) this.codeCache.clear();
+    this.codeCache.set(account, { hasCode, untilMs: nowMs + CODE_CACHE_MS });
+    return hasCode;
+  }
+
+  async isValidContractSignature(account: Hex, digest: Uint8Array, signature: Hex): Promise<boolean> {
+    const hash: Hex = `0x${Buffer.from(digest).toString('hex')}`;
+    const data = encodeFunctionData({ abi: eip1271Abi, functionName: 'isValidSignature', args: [hash, signature] });
+    const answer = await this.callOrRevert({ to: account, data, gas: this.options.eip1271GasCap });
+    return answer.kind === 'ok' && answer.data.slice(0, 10) === EIP1271_MAGIC_VALUE;
+  }
+
+  async simulateTransfer(authorization: Authorization, signature: Hex, from: Hex): Promise<Simulation> {
+    const data = transferCallData(authorization, signature);
+    try {
+      const gas = await this.client.estimateGas({ account: from, to: this.options.network.usdc, data });
+      return { kind: 'ok', reason: '', gas };
+    } catch (error) {
+      const reason = revertReason(error);
+      if (reason === null) throw unavailable('eth_estimateGas', error);
+      return { kind: 'reverted', reason, gas: 0n };
+    }
+  }
+
+  async findAuthorizationUse(payer: Hex, nonce: Hex, fromBlock: bigint): Promise<AuthorizationUse | null> {
+    const { usdc } = this.options.network;
+    return this.ask('eth_getLogs', async () => {
+      const range = { address: usdc, fromBlock, toBlock: 'latest' as const, strict: true as const };
+      const args = { authorizer: payer, nonce };
+      const [used, canceled] = await Promise.all([
+        this.client.getContractEvents({ ...range, abi: usdcAbi, eventName: 'AuthorizationUsed', args }),
+        this.client.getContractEvents({ ...range, abi: usdcAbi, eventName: 'AuthorizationCanceled', args }),
+      ]);
+      const log = used[0] ?? canceled[0];
+      if (log === undefined) return null;
+      const common = { transactionHash: log.transactionHash, blockNumber: log.blockNumber, blockHash: log.blockHash };
+      if (used[0] === undefined) return { ...common, kind: 'canceled', transfer: null };
+      const receipt = await this.client.getTransactionReceipt({ hash: log.transactionHash });
+      const transfer = authorizedTransfers(receipt.logs, usdc).find((one) => one.authorizer === payer && one.nonce === nonce);
+      if (transfer === undefined) throw new Error(`transaction ${log.transactionHash} used the authorization and moved nothing`);
+      return { ...common, kind: 'transferred', transfer: { to: transfer.to, valueAtomic: transfer.valueAtomic } };
+    });
+  }
+
+  minedTransaction(hash: Hex): Promise<MinedTransaction | null> {
+    return this.ask('eth_getTransactionReceipt', async () => {
+      try {
+        const receipt = await this.client.getTransactionReceipt({ hash });
+        return {
+          succeeded: receipt.status === 'success',
+          blockNumber: receipt.blockNumber,
+          blockHash: receipt.blockHash,
+          gasUsed: receipt.gasUsed,
+          effectiveGasPriceWei: receipt.effectiveGasPrice,
+          transfers: authorizedTransfers(receipt.logs, this.options.network.usdc),
+        };
+      } catch (error) {
+        if (error instanceof TransactionReceiptNotFoundError) return null;
+        throw error;
+      }
+    });
+  }
+
+  blockHash(blockNumber: bigint): Promise<Hex | null> {
+    return this.ask('eth_getBlockByNumber', async () => {
+      const block = await this.client.request({ method: 'eth_getBlockByNumber', params: [`0x${blockNumber.toString(16)}`, false] });
+      return block?.hash ?? null;
+    });
+  }
+
+  latestBlockNumber(): Promise<bigint> {
+    return this.ask('eth_blockNumber', () => this.client.getBlockNumber({ cacheTime: 0 }));
+  }
+
+  private async callOrRevert(call: { to: Hex; data: Hex; gas: bigint }): Promise<{ kind: 'ok'; data: Hex } | { kind: 'reverted' }> {
+    try {
+      const answer = await this.client.call(call);
+      return { kind: 'ok', data: answer.data ?? '0x' };
+    } catch (error) {
+      if (revertReason(error) === null) throw unavailable('eth_call', error);
+      return { kind: 'reverted' };
+    }
+  }
+
+  private async ask<T>(what: string, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      throw unavailable(what, error);
+    }
+  }
+}
+
+/** The token emits AuthorizationUsed and directly after it the Transfer of the same authorization. */
+function authorizedTransfers(logs: readonly Log<bigint, number, false>[], usdc: Hex): AuthorizedTransfer[] {
+  const events = parseEventLogs({ abi: usdcAbi, logs: [...logs], strict: true }).filter((event) => event.address.toLowerCase() === usdc);
+  return events.flatMap((event, index) => {
+    const next = events[index + 1];
+    if (event.eventName !== 'AuthorizationUsed' || next?.eventName !== 'Transfer') return [];
+    return [
+      {
+        authorizer: event.args.authorizer.toLowerCase() as Hex,
+        nonce: event.args.nonce,
+        to: next.args.to.toLowerCase() as Hex,
+        valueAtomic: next.args.value,
+      },
+    ];
+  });
+}
+
+export function unavailable(what: string, cause: unknown): ChainUnavailableError {
+  if (cause instanceof ChainUnavailableError) return cause;
+  const text = cause instanceof BaseError ? cause.shortMessage : cause instanceof Error ? cause.message : 'unknown error';
+  return new ChainUnavailableError(`${what} failed: ${text}`, { cause });
+}
+
+/** The revert text when the chain executed the call and refused it; null when the chain did not answer. */
+function revertReason(error: unknown): string | null {
+  if (!(error instanceof BaseError)) return null;
+  const reverted = error.walk((cause) => cause instanceof ExecutionRevertedError || isRevertCode(cause));
+  if (reverted === null) return null;
+  const details = (reverted as { details?: string; message: string }).details ?? (reverted as Error).message;
+  return details.replace(/^execution reverted:?\s*/i, '').replace(/^revert:?\s*/i, '').trim() || 'execution reverted';
+}
+
+/** JSON-RPC error 3 is "execution reverted". */
+function isRevertCode(cause: unknown): boolean {
+  return typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 3;
+}
