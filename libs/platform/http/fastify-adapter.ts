@@ -82,7 +82,7 @@ type ParserRequest = Parameters<JsonParser>[0];
 /** Fastify's parser answers through a callback that it calls before it returns. */
 function parseWith(parser: JsonParser, request: unknown, text: string): unknown {
   const outcome: { error: Error | null; value?: unknown } = { error: null };
-  void parser(request as ParserRequest, text, (error, value) => Object.assign(outcome, { error, value }));
+  void parser(request as ParserRequest, text, (error, value: unknown) => Object.assign(outcome, { error, value }));
   if (outcome.error !== null) throw outcome.error;
   return outcome.value;
 }

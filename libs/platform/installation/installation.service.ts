@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import { IDS, type Ids } from '../clock/random';
 import { CONFIG, ConfigurationError, type Config } from '../config/config';
 import { networkOf } from '../config/networks';
@@ -86,21 +86,24 @@ export class InstallationService implements OnModuleInit {
     return (await this.drainState()).draining;
   }
 
-  async drainState(): Promise<DrainState> {
-    const { rows } = await this.pool.query<DrainRow>('SELECT drained_at, drained_by FROM installation');
+  async drainState(client: Pool | PoolClient = this.pool): Promise<DrainState> {
+    const { rows } = await client.query<DrainRow>('SELECT drained_at, drained_by FROM installation');
     return toDrainState(rows[0]);
   }
 
-  /** From now on no new sandbox is sold, in every process. Draining again changes nothing: the first time and name stay. */
-  async drain(by: string): Promise<DrainState> {
-    await this.pool.query('UPDATE installation SET drained_at = now(), drained_by = $1 WHERE drained_at IS NULL', [by]);
-    return this.drainState();
+  /**
+   * From now on no new sandbox is sold, in every process. Draining again changes nothing: the first time and name stay.
+   * @param client of a transaction that this is part of
+   */
+  async drain(by: string, client: Pool | PoolClient = this.pool): Promise<DrainState> {
+    await client.query('UPDATE installation SET drained_at = now(), drained_by = $1 WHERE drained_at IS NULL', [by]);
+    return this.drainState(client);
   }
 
   /** New sandboxes are sold again. */
-  async undrain(): Promise<DrainState> {
-    await this.pool.query('UPDATE installation SET drained_at = NULL, drained_by = NULL');
-    return this.drainState();
+  async undrain(client: Pool | PoolClient = this.pool): Promise<DrainState> {
+    await client.query('UPDATE installation SET drained_at = NULL, drained_by = NULL');
+    return this.drainState(client);
   }
 }
 

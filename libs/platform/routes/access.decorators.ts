@@ -3,9 +3,10 @@ import type { ZodType } from 'zod';
 
 /**
  * Every route states in one decorator what it asks of its caller: a price, nothing, or a staff role. A route that states
- * nothing is refused at run time and fails test/e2e/route-declarations.
+ * nothing is refused at run time and fails test/platform/route-declarations.
  */
-export type StaffRole = 'operator' | 'finance' | 'auditor';
+export const STAFF_ROLES = ['operator', 'finance', 'auditor'] as const;
+export type StaffRole = (typeof STAFF_ROLES)[number];
 
 export interface PricedRoute {
   readonly kind: 'priced';
@@ -16,6 +17,10 @@ export interface PricedRoute {
 export interface FreeRoute {
   readonly kind: 'free';
   readonly summary: string;
+  /** The 200 answer, for /openapi.json. */
+  readonly answer?: ZodType;
+  /** Media type of the 200 answer; JSON when absent. */
+  readonly mediaType?: string;
 }
 export interface StaffRoute {
   readonly kind: 'staff';
@@ -23,6 +28,8 @@ export interface StaffRoute {
   readonly summary: string;
   readonly query?: ZodType;
   readonly body?: ZodType;
+  /** The 200 answer, for /openapi.json. */
+  readonly answer?: ZodType;
 }
 export type RouteDeclaration = PricedRoute | FreeRoute | StaffRoute;
 

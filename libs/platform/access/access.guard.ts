@@ -1,0 +1,65 @@
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyRequest } from 'fastify';
+import { TollboxError } from '../errors/tollbox-error';
+import '../http/fastify-request';
+import { ROUTE_DECLARATION, type RouteDeclaration, type StaffRoute } from '../routes/access.decorators';
+import { RefusalLog } from './refusal-log';
+import { bearerToken } from './staff-key-token';
+import { StaffKeys, type KeyRefusal } from './staff-keys';
+
+/**
+ * Stands before every route. A priced or free route passes (payment is taken later); a staff route needs a key with one
+ * of its roles; a route that declares nothing is refused, so that a forgotten decorator opens nothing.
+ */
+@Injectable()
+export class AccessGuard implements CanActivate {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly keys: StaffKeys,
+    private readonly refusals: RefusalLog,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const declaration = this.reflector.get<RouteDeclaration | undefined>(ROUTE_DECLARATION, context.getHandler());
+    if (declaration === undefined) {
+      const name = `${context.getClass().name}.${context.getHandler().name}`;
+      throw new TollboxError('internal', {
+        cause: new Error(`the route ${name} declares neither a price, nor that it is free, nor a role`),
+      });
+    }
+    if (declaration.kind === 'staff') await this.admitStaff(context.switchToHttp().getRequest<FastifyRequest>(), declaration);
+    return true;
+  }
+
+  private async admitStaff(request: FastifyRequest, route: StaffRoute): Promise<void> {
+    const token = bearerToken(request.headers.authorization);
+    if (token === undefined)
+      return this.refuse(request, 'unauthorized', request.headers.authorization === undefined ? 'missing' : 'unknown');
+    const check = await this.keys.check(token);
+    if (!check.ok) return this.refuse(request, 'unauthorized', check.reason, check.keyId);
+    const { id: keyId, name, role } = check.key;
+    if (!route.roles.includes(role)) return this.refuse(request, 'forbidden', 'role', keyId);
+    request.staff = { keyId, name, role };
+  }
+
+  /** The answer does not say why a key is refused: only its owner may learn that it was once good, and he can list it. */
+  private async refuse(
+    request: FastifyRequest,
+    code: 'unauthorized' | 'forbidden',
+    reason: KeyRefusal | 'missing' | 'role',
+    keyId?: string,
+  ): Promise<never> {
+    await this.refusals.record({
+      actorKind: keyId === undefined ? 'anonymous' : 'staff',
+      actor: keyId ?? 'unknown',
+      action: 'staff.access',
+      subjectKind: 'route',
+      subject: `${request.method} ${request.routeOptions.url ?? ''}`,
+      detail: { reason },
+      requestId: request.id,
+      ip: request.ip,
+    });
+    throw new TollboxError(code);
+  }
+}
