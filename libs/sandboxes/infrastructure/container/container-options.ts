@@ -1,0 +1,103 @@
+import type { ContainerCreateOptions, HostConfig } from 'dockerode';
+import type { SandboxSpec } from '../../application/ports/provider';
+
+export const LABEL_INSTALLATION = 'tollbox.installation';
+export const LABEL_SANDBOX = 'tollbox.sandbox';
+export const LABEL_CREATED_AT = 'tollbox.created-at';
+
+/**
+ * Commands run as root without any capability, as buyers expect of their own machine. PID 1 and the timer that ends the
+ * sandbox belong to another user: root without CAP_KILL and CAP_SYS_PTRACE can neither stop, kill nor write into them, so
+ * the code inside cannot hold up its own end.
+ */
+export const EXEC_USER = '0:0';
+export const EXEC_ENVIRONMENT: readonly string[] = ['HOME=/root'];
+const TIMER_USER = '65534:65534';
+
+const MIB = 1024 * 1024;
+/** gVisor counts its own threads as processes of the sandbox; with fewer than this it ends the whole sandbox. */
+const GVISOR_MIN_PIDS = 1_024;
+const OPEN_FILES = { soft: 4_096, hard: 8_192 };
+/** Podman asks for 1048576 processes when nobody says a number, which a service without CAP_SYS_RESOURCE cannot give. */
+const PODMAN_PROCESSES = 8_192;
+
+/** API fields that the client's types leave out. */
+type EngineHostConfig = HostConfig & { readonly CgroupnsMode: 'private' };
+
+export interface ContainerPlan {
+  readonly spec: SandboxSpec;
+  /** The id of the local image: what is started is what was resolved, whatever the tag says by then. */
+  readonly imageId: string;
+  /** Runtime to name to the engine, or null for its default. */
+  readonly runtime: string | null;
+  readonly isGvisor: boolean;
+  readonly isPodman: boolean;
+  /** The profile itself for Docker, a path on the engine's host for Podman. */
+  readonly seccomp: string;
+  readonly pidsLimit: number;
+  /** Size of the sandbox's own file system layer, or null where the engine cannot limit it. */
+  readonly diskMiB: number | null;
+  /** Added to the sold lifetime before the timer inside ends the sandbox; the reaper is there first. */
+  readonly lifetimeMarginMs: number;
+  readonly createdAt: Date;
+}
+
+/** The name of a sandbox's container; one sandbox id can never have two. */
+export const containerName = (sandboxId: string): string => `tollbox-${sandboxId}`;
+
+function hostConfig(plan: ContainerPlan): EngineHostConfig {
+  const memory = plan.spec.memoryMiB * MIB;
+  return {
+    ...(plan.runtime === null ? {} : { Runtime: plan.runtime }),
+    ...(plan.diskMiB === null ? {} : { StorageOpt: { size: `${plan.diskMiB}m` } }),
+    Init: true, // reaps what commands leave behind
+    RestartPolicy: { Name: 'no' },
+    NetworkMode: 'none',
+    IpcMode: 'private',
+    CgroupnsMode: 'private',
+    CapDrop: ['ALL'],
+    SecurityOpt: ['no-new-privileges', `seccomp=${plan.seccomp}`],
+    Memory: memory,
+    MemorySwap: memory, // memory and swap together: no swap
+    OomKillDisable: false,
+    NanoCpus: plan.spec.cpuMillis * 1_000_000,
+    PidsLimit: plan.isGvisor ? Math.max(plan.pidsLimit, GVISOR_MIN_PIDS) : plan.pidsLimit,
+    ShmSize: Math.min(memory / 4, 64 * MIB),
+    Ulimits: [
+      { Name: 'core', Soft: 0, Hard: 0 },
+      { Name: 'nofile', Soft: OPEN_FILES.soft, Hard: OPEN_FILES.hard },
+      ...(plan.isPodman ? [{ Name: 'nproc', Soft: PODMAN_PROCESSES, Hard: PODMAN_PROCESSES }] : []),
+    ],
+    LogConfig: { Type: 'none', Config: {} },
+  };
+}
+
+/** Everything that a container is created with. Nothing of the host is mounted, shared or added. */
+export function containerOptions(plan: ContainerPlan): ContainerCreateOptions {
+  const { spec } = plan;
+  const lifetimeSeconds = Math.ceil((spec.lifetimeMs + plan.lifetimeMarginMs) / 1_000);
+  return {
+    name: containerName(spec.sandboxId),
+    Image: plan.imageId,
+    Hostname: 'sandbox',
+    User: TIMER_USER,
+    Env: [...EXEC_ENVIRONMENT],
+    Entrypoint: ['sleep'],
+    Cmd: [String(lifetimeSeconds)],
+    StopTimeout: 0,
+    Labels: {
+      [LABEL_INSTALLATION]: spec.installationId,
+      [LABEL_SANDBOX]: spec.sandboxId,
+      [LABEL_CREATED_AT]: plan.createdAt.toISOString(),
+    },
+    HostConfig: hostConfig(plan),
+  };
+}
+
+/**
+ * The command as the engine runs it: under coreutils' `timeout`, which leads the process group and kills all of it. Images
+ * that are sold therefore have `timeout` and `sleep` on their PATH (GNU coreutils, or another that takes fractions).
+ */
+export function wrappedCommand(argv: readonly string[], timeoutMs: number): string[] {
+  return ['timeout', '-s', 'KILL', String(timeoutMs / 1_000), ...argv];
+}

@@ -1,0 +1,192 @@
+import type Docker from 'dockerode';
+import type { Duplex } from 'node:stream';
+import { type ExecOptions, type ProcessExit, ProviderError, type ProviderProcess } from '../../application/ports/provider';
+import { EXEC_ENVIRONMENT, EXEC_USER, wrappedCommand } from './container-options';
+import { checkDeadline, deadlinePassed, pause, withinDeadline } from './deadline';
+import { isNotRunning, isUnknownContainer, startFailureCode, toProviderError } from './engine-errors';
+import { MultiplexedStream } from './multiplexed-stream';
+
+const KILLED = 137;
+/** The timer inside ends the command; the provider answers by itself this much later, whatever became of that timer. */
+const TIMEOUT_GRACE_MS = 2_000;
+/** After the command has ended, a background process that holds the streams open is not waited for longer than a silence. */
+const DRAIN_SILENCE_MS = 200;
+const DRAIN_LIMIT_MS = 2_000;
+const POLL_MS = { first: 100, most: 500, drain: 50, code: 5, codeMost: 100 } as const;
+const CODE_LIMIT_MS = 5_000;
+
+interface ExecState {
+  readonly isRunning: boolean;
+  readonly exitCode: number | null;
+}
+
+/** One command in a container, from its start to its exit code. */
+class ContainerProcess {
+  private readonly startedAt = performance.now();
+  /** Aborts when nobody waits for the command any more, so that no timer outlives it. */
+  private readonly over = new AbortController();
+
+  constructor(
+    private readonly container: Docker.Container,
+    private readonly execution: Docker.Exec,
+    private readonly options: ExecOptions,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  async start(): Promise<ProviderProcess> {
+    const connection = await this.connect();
+    const streams = new MultiplexedStream(connection);
+    const stop = () => streams.finish();
+    this.signal.addEventListener('abort', stop, { once: true });
+    if (this.signal.aborted) stop();
+    const exit = this.settle(streams).finally(() => {
+      this.over.abort();
+      this.signal.removeEventListener('abort', stop);
+      streams.finish();
+    });
+    // A reader first reads both streams and then asks for the exit: a rejection until then is not an unhandled one.
+    exit.catch(() => undefined);
+    return { stdout: streams.stdout, stderr: streams.stderr, exit };
+  }
+
+  private async connect(): Promise<Duplex> {
+    const starting = this.execution.start({ hijack: true, stdin: false, abortSignal: this.signal });
+    try {
+      return await withinDeadline(starting, this.signal, 'exec');
+    } catch (error) {
+      starting.then(
+        (late) => late.destroy(),
+        () => undefined, // it failed with the error that is thrown here
+      );
+      throw error;
+    }
+  }
+
+  private async settle(streams: MultiplexedStream): Promise<ProcessExit> {
+    const answerBy = performance.now() + this.options.timeoutMs + TIMEOUT_GRACE_MS;
+    const endedInTime = await this.waitForEnd(streams, answerBy);
+    const elapsedMs = performance.now() - this.startedAt;
+    checkDeadline(this.signal, 'exec');
+    if (!endedInTime && (await this.state()).isRunning) return { returncode: KILLED, timedOut: true };
+    const returncode = await this.exitCode();
+    // The timer inside starts after ours: a kill that it sends is never seen before the timeout has passed here.
+    if (returncode === KILLED && elapsedMs >= this.options.timeoutMs) return { returncode, timedOut: true };
+    if (returncode === KILLED || returncode < 0) await this.refuseWhenSandboxEnded();
+    return { returncode, timedOut: false };
+  }
+
+  /** Waits for the end of both streams or of the command. False when neither came before `answerBy`. */
+  private async waitForEnd(streams: MultiplexedStream, answerBy: number): Promise<boolean> {
+    for (let waitMs: number = POLL_MS.first; ; waitMs = Math.min(waitMs * 1.5, POLL_MS.most)) {
+      await Promise.race([streams.ended, pause(Math.min(waitMs, answerBy - performance.now()), this.over.signal)]);
+      if (streams.hasEnded) return true;
+      if (performance.now() >= answerBy) return false;
+      if (!(await this.state()).isRunning) {
+        await this.drain(streams);
+        return true;
+      }
+    }
+  }
+
+  /** Takes what is still on its way. The time in which the reader is the one to be waited for does not count. */
+  private async drain(streams: MultiplexedStream): Promise<void> {
+    let silentMs = 0;
+    const answerBy = this.startedAt + this.options.timeoutMs + TIMEOUT_GRACE_MS;
+    for (let drainedMs = 0; drainedMs < DRAIN_LIMIT_MS && silentMs < DRAIN_SILENCE_MS;) {
+      const before = streams.receivedBytes;
+      await Promise.race([streams.ended, pause(POLL_MS.drain, this.over.signal)]);
+      if (streams.hasEnded) return;
+      if (streams.isWaitingForReader && performance.now() < answerBy) continue;
+      drainedMs += POLL_MS.drain;
+      silentMs = streams.receivedBytes === before ? silentMs + POLL_MS.drain : 0;
+    }
+  }
+
+  /** The streams can end before the engine has written the exit code down. */
+  private async exitCode(): Promise<number> {
+    const giveUpAt = performance.now() + CODE_LIMIT_MS;
+    for (let waitMs: number = POLL_MS.code; ; waitMs = Math.min(waitMs * 2, POLL_MS.codeMost)) {
+      const { isRunning, exitCode } = await this.state();
+      if (!isRunning && exitCode !== null) return exitCode;
+      if (performance.now() > giveUpAt)
+        throw new ProviderError('internal', 'container engine, exec: no exit code after the end of the command');
+      await pause(waitMs, this.over.signal);
+    }
+  }
+
+  private async state(): Promise<ExecState> {
+    try {
+      const { Running, ExitCode } = await withinDeadline(
+        this.execution.inspect({ abortSignal: this.signal }),
+        this.signal,
+        'exec',
+      );
+      return { isRunning: Running, exitCode: ExitCode };
+    } catch (error) {
+      if (isUnknownContainer(error)) throw new ProviderError('gone', 'the sandbox ended while the command ran', { cause: error });
+      throw toProviderError(error, 'exec');
+    }
+  }
+
+  /** A command that was killed because its whole sandbox ended has no exit code of its own. */
+  private async refuseWhenSandboxEnded(): Promise<void> {
+    try {
+      const { State } = await this.container.inspect({ abortSignal: this.signal });
+      if (State.Running) return;
+    } catch (error) {
+      if (!isUnknownContainer(error)) throw toProviderError(error, 'exec');
+    }
+    throw new ProviderError('gone', 'the sandbox ended while the command ran');
+  }
+}
+
+async function* text(value: string): AsyncGenerator<Uint8Array, void, undefined> {
+  if (value !== '') yield await Promise.resolve(Buffer.from(value));
+}
+
+/** A command that the runtime could not start: an ordinary result, like the one a shell gives. */
+function unstarted(returncode: 126 | 127, argv: readonly string[]): ProviderProcess {
+  const reason = returncode === 127 ? 'No such file or directory' : 'Permission denied';
+  return {
+    stdout: text(''),
+    stderr: text(`failed to run command '${argv[0] ?? ''}': ${reason}\n`),
+    exit: Promise.resolve({ returncode, timedOut: false }),
+  };
+}
+
+/**
+ * Starts a command in a container, without a shell. It ends by its timeout even when it ignores signals: `timeout` kills
+ * its process group inside. A process that left the group (setsid) goes on until its sandbox ends; it is not waited for.
+ * @throws ProviderError `gone` when the container has ended, `invalid` for an argument that no process can have.
+ */
+export async function startCommand(
+  container: Docker.Container,
+  argv: readonly string[],
+  options: ExecOptions,
+  signal: AbortSignal,
+): Promise<ProviderProcess> {
+  checkDeadline(signal, 'exec');
+  if (argv.length === 0 || argv.some((argument) => argument.includes('\0'))) {
+    throw new ProviderError('invalid', 'a command has at least one argument, and no argument has a NUL character');
+  }
+  if (!(options.timeoutMs > 0)) throw new ProviderError('invalid', 'the timeout of a command is more than 0');
+  try {
+    const creating = container.exec({
+      Cmd: wrappedCommand(argv, options.timeoutMs),
+      User: EXEC_USER,
+      Env: [...EXEC_ENVIRONMENT],
+      AttachStdout: true,
+      AttachStderr: true,
+      abortSignal: signal,
+    });
+    const execution = await withinDeadline(creating, signal, 'exec');
+    return await new ContainerProcess(container, execution, options, signal).start();
+  } catch (error) {
+    if (signal.aborted) throw deadlinePassed('exec');
+    if (isUnknownContainer(error) || isNotRunning(error))
+      throw new ProviderError('gone', 'the sandbox has ended', { cause: error });
+    const returncode = startFailureCode(error);
+    if (returncode !== null) return unstarted(returncode, argv);
+    throw toProviderError(error, 'exec');
+  }
+}

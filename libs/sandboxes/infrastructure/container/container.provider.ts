@@ -1,0 +1,239 @@
+import type Docker from 'dockerode';
+import {
+  type CreatedSandbox,
+  type ExecOptions,
+  type ListedSandbox,
+  type ProviderCapabilities,
+  ProviderError,
+  type ProviderHandle,
+  type ProviderProcess,
+  type ProviderState,
+  type SandboxProvider,
+  type SandboxSpec,
+} from '../../application/ports/provider';
+import { containerName, containerOptions, LABEL_INSTALLATION, LABEL_SANDBOX } from './container-options';
+import { startCommand } from './container-process';
+import { checkDeadline, deadlinePassed, pause, withinDeadline } from './deadline';
+import { connectEngine } from './engine-connection';
+import { isBrokenConnection, isUnknownContainer, toProviderError } from './engine-errors';
+import { askEngine, type EngineFacts } from './engine-facts';
+import { writeSeccompFile } from './seccomp-file';
+import { SECCOMP_PROFILE_JSON } from './seccomp-profile';
+
+export interface ContainerProviderOptions {
+  /** `unix://PATH`, `npipe://PATH`, `tcp://HOST:PORT` or `http://HOST:PORT`. */
+  readonly dockerHost: string;
+  /** Image as sold → reference of an image that the engine has already (name and tag, name@digest, or id). */
+  readonly imageReferences: ReadonlyMap<string, string>;
+  /** Processes and threads of one sandbox; at least 1024 under gVisor. */
+  readonly pidsLimit: number;
+  /** For Podman: our own directory that the engine sees under the same name. Default: `.tollbox/seccomp` here. */
+  readonly seccompDirectory?: string;
+  /**
+   * Size of a sandbox's own file system layer. Engines can keep it only on some storage (Docker: overlay2 on xfs with project
+   * quotas, btrfs, zfs) and refuse every create elsewhere, so by default there is none: what a sandbox can write is then
+   * limited by the engine's disk, and is freed when the sandbox ends.
+   */
+  readonly diskMiB?: number;
+  /** The engine-side end comes this much after the sold lifetime, so that the reaper is first. Default 10 s. */
+  readonly lifetimeMarginMs?: number;
+  /** Told of a container that could not be removed after a failed create; the reaper finds it by its labels. */
+  readonly onCleanupFailure?: (error: ProviderError, name: string) => void;
+}
+
+const PROBE_LIMIT_MS = 10_000;
+/** A create that its caller gave up goes on this long, so that what it makes can be removed. */
+const ABANDONED_LIMIT_MS = 120_000;
+const REMOVE_LIMIT_MS = 20_000;
+const REMOVE_RETRY_MS = 100;
+const LIVE = new Set(['running', 'paused', 'restarting']);
+
+/**
+ * Sandboxes as containers of a Docker-compatible engine (Docker Engine, Docker Desktop, Podman). It never pulls an image
+ * and touches only containers that it made.
+ */
+export class ContainerProvider implements SandboxProvider {
+  readonly name = 'container';
+  private readonly closing = new AbortController();
+  private readonly unfinished = new Set<Promise<unknown>>();
+
+  constructor(
+    private readonly docker: Docker,
+    /** What the engine is, for the log and `/health`. */
+    readonly engine: EngineFacts,
+    private readonly seccomp: string,
+    private readonly options: ContainerProviderOptions,
+  ) {}
+
+  capabilities(): ProviderCapabilities {
+    return { isolation: this.engine.isolation, networkPolicy: 'none', gpu: false };
+  }
+
+  async create(spec: SandboxSpec, signal: AbortSignal): Promise<CreatedSandbox> {
+    checkDeadline(signal, 'create');
+    const reference = this.options.imageReferences.get(spec.image);
+    if (reference === undefined) throw new ProviderError('invalid', `image ${spec.image} is not sold`);
+    if (spec.gpu !== null) throw new ProviderError('invalid', 'the container provider has no GPU');
+    // The requests are not cut off at the deadline: only their answers tell what there is to remove.
+    const work = this.createAndStart(spec, reference, signal);
+    this.keepUntilDone(work);
+    return withinDeadline(work, signal, 'create');
+  }
+
+  async exec(
+    handle: ProviderHandle,
+    argv: readonly string[],
+    options: ExecOptions,
+    signal: AbortSignal,
+  ): Promise<ProviderProcess> {
+    return startCommand(this.container(handle), argv, options, this.bounded(signal));
+  }
+
+  async inspect(handle: ProviderHandle, signal: AbortSignal): Promise<ProviderState> {
+    checkDeadline(signal, 'inspect');
+    try {
+      const asking = this.container(handle).inspect({ abortSignal: this.bounded(signal) });
+      const { State } = await withinDeadline(asking, signal, 'inspect');
+      if (LIVE.has(State.Status)) return { kind: 'running' };
+      if (State.Status === 'created') return { kind: 'ended', returncode: null, outOfMemory: false };
+      // The flag also remembers one command that ran out of memory; the sandbox itself then ended in its own time, with 0.
+      return { kind: 'ended', returncode: State.ExitCode, outOfMemory: State.OOMKilled && State.ExitCode !== 0 };
+    } catch (error) {
+      if (isUnknownContainer(error)) return { kind: 'not_found' };
+      throw toProviderError(error, 'inspect');
+    }
+  }
+
+  async terminate(handle: ProviderHandle, signal: AbortSignal): Promise<void> {
+    checkDeadline(signal, 'terminate');
+    await withinDeadline(this.remove(handle.providerRef, this.bounded(signal)), signal, 'terminate');
+  }
+
+  async list(installationId: string, signal: AbortSignal): Promise<readonly ListedSandbox[]> {
+    checkDeadline(signal, 'list');
+    try {
+      const asking = this.docker.listContainers({
+        all: true,
+        filters: { label: [`${LABEL_INSTALLATION}=${installationId}`] },
+        abortSignal: this.bounded(signal),
+      });
+      const containers = await withinDeadline(asking, signal, 'list');
+      return containers.map(({ Id, Labels, Created }) => ({
+        providerRef: Id,
+        sandboxId: Labels[LABEL_SANDBOX] ?? null,
+        createdAt: new Date(Created * 1_000),
+      }));
+    } catch (error) {
+      throw toProviderError(error, 'list');
+    }
+  }
+
+  /** Waits for what is being cleaned up, then ends everything that still talks to the engine. */
+  async close(): Promise<void> {
+    await Promise.race([Promise.allSettled(this.unfinished), pause(REMOVE_LIMIT_MS, this.closing.signal)]);
+    this.closing.abort();
+  }
+
+  private container({ providerRef }: ProviderHandle): Docker.Container {
+    if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(providerRef)) throw new ProviderError('invalid', 'not a container reference');
+    return this.docker.getContainer(providerRef);
+  }
+
+  private bounded(signal: AbortSignal): AbortSignal {
+    return AbortSignal.any([signal, this.closing.signal]);
+  }
+
+  private keepUntilDone(work: Promise<unknown>): void {
+    const settled: Promise<unknown> = work.catch(() => undefined).finally(() => this.unfinished.delete(settled));
+    this.unfinished.add(settled);
+  }
+
+  private async createAndStart(spec: SandboxSpec, reference: string, signal: AbortSignal): Promise<CreatedSandbox> {
+    const limit = this.bounded(AbortSignal.timeout(ABANDONED_LIMIT_MS));
+    const image = await this.resolveImage(reference, limit);
+    checkDeadline(signal, 'create');
+    const container = await this.createContainer(spec, image.id, limit);
+    try {
+      checkDeadline(signal, 'create');
+      await container.start({ abortSignal: limit });
+      checkDeadline(signal, 'create');
+    } catch (error) {
+      await this.cleanUp(container.id);
+      throw toProviderError(error, 'start');
+    }
+    return { providerRef: container.id, imageDigest: image.digest };
+  }
+
+  private async resolveImage(reference: string, signal: AbortSignal): Promise<{ id: string; digest: string }> {
+    try {
+      const { Id, RepoDigests } = await withinDeadline(this.docker.getImage(reference).inspect(), signal, 'create');
+      // An image that was built here and never pushed has no repository digest in Docker; its id is a digest too.
+      const digest = (RepoDigests as string[] | null)?.[0]?.split('@')[1];
+      return { id: Id, digest: digest ?? Id };
+    } catch (error) {
+      throw toProviderError(error, `image ${reference}`);
+    }
+  }
+
+  private async createContainer(spec: SandboxSpec, imageId: string, signal: AbortSignal): Promise<Docker.Container> {
+    const { diskMiB = null, lifetimeMarginMs = 10_000, pidsLimit } = this.options;
+    const create = containerOptions({
+      spec,
+      imageId,
+      runtime: this.engine.runtime,
+      isGvisor: this.engine.isolation === 'gvisor',
+      isPodman: this.engine.kind === 'podman',
+      seccomp: this.seccomp,
+      pidsLimit,
+      diskMiB,
+      lifetimeMarginMs,
+      createdAt: new Date(),
+    });
+    try {
+      return await this.docker.createContainer({ ...create, abortSignal: signal });
+    } catch (error) {
+      if (!isBrokenConnection(error) && !signal.aborted) throw toProviderError(error, 'create');
+      await this.cleanUp(containerName(spec.sandboxId));
+      throw deadlinePassed('create, whose connection broke');
+    }
+  }
+
+  /** Removes what a failed create may have left. That create is what the caller hears of; this is told to the log. */
+  private async cleanUp(ref: string): Promise<void> {
+    try {
+      await this.remove(ref, this.bounded(AbortSignal.timeout(REMOVE_LIMIT_MS)));
+    } catch (error) {
+      this.options.onCleanupFailure?.(toProviderError(error, 'clean-up'), ref);
+    }
+  }
+
+  /** Kills and removes the container with its anonymous volumes; resolves when the engine no longer knows it. */
+  private async remove(ref: string, signal: AbortSignal): Promise<void> {
+    const container = this.container({ providerRef: ref });
+    for (;;) {
+      try {
+        await container.remove({ force: true, v: true, abortSignal: signal });
+        return;
+      } catch (error) {
+        if (isUnknownContainer(error)) return;
+        const { statusCode } = error as { statusCode?: number };
+        // Another removal is under way (409), or the container is between two states (Podman: 500).
+        if (statusCode !== 409 && statusCode !== 500) throw toProviderError(error, 'terminate');
+        await pause(REMOVE_RETRY_MS, signal);
+        checkDeadline(signal, 'terminate');
+      }
+    }
+  }
+}
+
+/**
+ * Connects to the engine, asks once what it is and prepares the seccomp profile.
+ * @throws ProviderError `unavailable` when no engine answers, `misconfigured` for an address that is none.
+ */
+export async function createContainerProvider(options: ContainerProviderOptions): Promise<ContainerProvider> {
+  const docker = connectEngine(options.dockerHost);
+  const engine = await askEngine(docker, AbortSignal.timeout(PROBE_LIMIT_MS));
+  const seccomp =
+    engine.kind === 'podman' ? await writeSeccompFile(options.seccompDirectory ?? '.tollbox/seccomp') : SECCOMP_PROFILE_JSON;
+  return new ContainerProvider(docker, engine, seccomp, options);
+}
