@@ -1,0 +1,44 @@
+import type { SandboxCreateParams } from 'modal';
+import { ProviderError, type SandboxSpec } from '../../application/ports/provider';
+
+export const INSTALLATION_TAG = 'tollbox_installation';
+export const SANDBOX_TAG = 'tollbox_sandbox';
+
+const MAX_LIFETIME_MS = 24 * 3_600_000;
+/** Modal bills at least this much, so reserving less buys less for the same money. */
+const MIN_MILLICORES = 125;
+
+/** Modal takes durations in whole seconds only: the next one that is not shorter. */
+export function wholeSecondsMs(durationMs: number): number {
+  return Math.max(1, Math.ceil(durationMs / 1000)) * 1000;
+}
+
+/**
+ * What to ask of Modal for a sandbox. Requests and limits are equal, because Modal bills the larger of request and use.
+ * @throws ProviderError `invalid` for a spec that Modal cannot serve.
+ */
+export function createParams(spec: SandboxSpec, cpuPerVcpu: number): SandboxCreateParams {
+  const problems = [
+    ...(isPositive(spec.cpuMillis) ? [] : ['cpuMillis is not a positive whole number']),
+    ...(isPositive(spec.memoryMiB) ? [] : ['memoryMiB is not a positive whole number']),
+    ...(spec.lifetimeMs > 0 && spec.lifetimeMs <= MAX_LIFETIME_MS ? [] : ['lifetimeMs is not within 24 hours']),
+    ...(spec.gpu === null || /^[A-Z0-9-]{1,32}(:[1-8])?$/.test(spec.gpu) ? [] : ['gpu is not a GPU name with an optional count']),
+  ];
+  if (problems.length > 0) throw new ProviderError('invalid', `Modal cannot create this sandbox: ${problems.join('; ')}`);
+  const cores = Math.max(MIN_MILLICORES, Math.round(spec.cpuMillis * cpuPerVcpu)) / 1000;
+  return {
+    cpu: cores,
+    cpuLimit: cores,
+    memoryMiB: spec.memoryMiB,
+    memoryLimitMiB: spec.memoryMiB,
+    timeoutMs: wholeSecondsMs(spec.lifetimeMs),
+    tags: { [INSTALLATION_TAG]: spec.installationId, [SANDBOX_TAG]: spec.sandboxId },
+    blockNetwork: false,
+    runtime: 'gvisor',
+    ...(spec.gpu === null ? {} : { gpu: spec.gpu }),
+  };
+}
+
+function isPositive(value: number): boolean {
+  return Number.isInteger(value) && value > 0;
+}
