@@ -64,6 +64,12 @@ export const environmentSchema = z.object({
   SETTLEMENT_PRIVATE_KEY: privateKey(
     'Key that sends settlement transactions and pays their gas. Only the worker needs it.',
   ).optional(),
+  SETTLEMENT_WALLETS: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').map((wallet) => wallet.trim().toLowerCase()).filter((wallet) => wallet !== ''))
+    .pipe(z.array(z.string().regex(/^0x[0-9a-f]{40}$/, 'EVM addresses: 0x and 40 hex digits').transform((wallet) => wallet as `0x${string}`)))
+    .describe('Addresses of the settlement keys, comma-separated, for a gateway that does not have the key; never accepted as payers.'),
   SETTLEMENT_CONFIRM_WAIT_MS: integer(
     1_000,
     120_000,
@@ -71,6 +77,7 @@ export const environmentSchema = z.object({
     'How long a request waits for its settlement or for a running twin before 503.',
   ),
   SETTLEMENT_MAX_IN_FLIGHT: integer(1, 256, 16, 'Settlement transactions sent and not yet seen in a block, per key.'),
+  SETTLEMENT_LEASE_MS: integer(1_000, 300_000, 10_000, 'A settler that does not renew its lease within this time is replaced.'),
   SETTLEMENT_POLL_MS: integer(20, 60_000, 250, 'How often the settler looks at its queue when nothing wakes it.'),
   SETTLEMENT_UNKNOWN_AFTER_MS: integer(1_000, 600_000, 30_000, 'A sent payment without a receipt after this time is `unknown`.'),
   SETTLEMENT_MAX_FEE_PER_GAS_WEI: atomic('5000000000', 'Ceiling of maxFeePerGas in wei; above it the queue waits.'),
@@ -113,6 +120,15 @@ export const environmentSchema = z.object({
         .filter((image) => image !== ''),
     )
     .describe('Images that may be bought, comma-separated; the first is the default.'),
+  SANDBOX_IMAGE_REFERENCES: z
+    .string()
+    .regex(/^(\s*[^=,\s]+=[^=,\s]+\s*(,|$))*$/, 'a comma-separated list of sold-name=engine-reference')
+    .default('')
+    .transform((text): ReadonlyMap<string, string> => {
+      const pairs = text.split(',').map((pair) => pair.trim().split('='));
+      return new Map(pairs.flatMap(([sold, reference]) => (sold && reference ? [[sold, reference] as const] : [])));
+    })
+    .describe('What the container engine calls a sold image, as `sold=reference`, comma-separated; by default the sold name itself.'),
   SANDBOX_MAX_CPU: z.coerce.number().min(0.125).max(64).default(1).describe('Most vCPUs of a sandbox.'),
   SANDBOX_MAX_MEMORY_MIB: integer(64, 262_144, 1_024, 'Most memory of a sandbox in MiB.'),
   SANDBOX_DEFAULT_MEMORY_MIB: integer(64, 262_144, 512, 'Memory of a sandbox when the buyer names none, in MiB.'),
