@@ -28,7 +28,8 @@ export const PHASE_OBSERVER = Symbol('PhaseObserver');
 /** Kills this process, as `kill -9` does, when it reaches the boundary; configuration refuses it on Base. */
 export function createPhaseObserver(killAt: string | undefined): PhaseObserver {
   if (killAt === undefined) return { reached: () => undefined };
-  if (!PHASE_BOUNDARIES.some((boundary) => boundary === killAt)) throw new Error(`FAULT_KILL_AT names no phase boundary: ${killAt}`);
+  if (!PHASE_BOUNDARIES.some((boundary) => boundary === killAt))
+    throw new Error(`FAULT_KILL_AT names no phase boundary: ${killAt}`);
   return {
     reached: (boundary) => {
       if (boundary === killAt) process.kill(process.pid, 'SIGKILL');

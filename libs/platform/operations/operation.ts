@@ -16,9 +16,7 @@ export interface OperationAnswer {
 
 /** What is known of an operation after its process died. `unknown` means that it may have run. */
 export type OperationOutcome =
-  | { readonly kind: 'done'; readonly answer: OperationAnswer }
-  | { readonly kind: 'not_started' }
-  | { readonly kind: 'unknown' };
+  { readonly kind: 'done'; readonly answer: OperationAnswer } | { readonly kind: 'not_started' } | { readonly kind: 'unknown' };
 
 export interface AdmissionCall<Body> {
   readonly owner: Wallet;
