@@ -1,4 +1,6 @@
 import { devContracts } from '@tollbox/devstack/contracts';
+import { findOrStartEngine } from '@tollbox/devstack/engine';
+import { ensureSandboxImage } from '@tollbox/devstack/image';
 import { createTemplateDatabase } from '@tollbox/devstack/migrate';
 import { startPostgres } from '@tollbox/devstack/postgres';
 import { clearDeadRun, deadRuns, forgetRun, Run } from '@tollbox/devstack/run-record';
@@ -18,5 +20,10 @@ export default async function globalSetup(): Promise<void> {
   keepForTeardown(() => postgres.stop());
   await createTemplateDatabase(postgres.url('postgres'), TEMPLATE_DATABASE);
   process.env[ENV.databaseAdminUrl] = postgres.url('postgres');
+  const log = (line: string) => process.stderr.write(`${line}\n`);
+  const engine = await findOrStartEngine(run, log);
+  keepForTeardown(() => engine.stop());
+  process.env[ENV.dockerHost] = engine.dockerHost;
+  process.env[ENV.imageReferences] = await ensureSandboxImage(engine, run, log);
   await devContracts(); // compiled once here, read from the cache by every worker
 }

@@ -51,3 +51,19 @@ export async function testChain(options: Omit<ChainOptions, 'directory'> = {}): 
     throw error;
   }
 }
+
+export interface TestEngine {
+  /** Address of the container engine, as DOCKER_HOST. */
+  readonly dockerHost: string;
+  /** Value of SANDBOX_IMAGE_REFERENCES: what the engine calls the sold image. */
+  readonly imageReferences: string;
+  /** The same, as the container provider takes it. */
+  readonly imageReferenceMap: ReadonlyMap<string, string>;
+}
+
+/** The container engine of the test run, which has the image that is sold as `python:3.11`. */
+export function testEngine(): TestEngine {
+  const imageReferences = fromGlobalSetup(ENV.imageReferences);
+  const [sold = '', reference = ''] = imageReferences.split('=');
+  return { dockerHost: fromGlobalSetup(ENV.dockerHost), imageReferences, imageReferenceMap: new Map([[sold, reference]]) };
+}

@@ -1,0 +1,143 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { OwnEngineLayout, engineDirectory, prepareOwnEngine } from './engine-config';
+import { EngineKind, probeEngine, removeContainers } from './engine-client';
+import { withFileLock } from './file-lock';
+import { delay, processStartTime, runCommand, startProcess, waitUntilReady } from './processes';
+import { isAlive, listRuns, RecordedProcess, Run, writeAtomically } from './run-record';
+
+const LOCK_TIMEOUT_MS = 60_000;
+const READY_TIMEOUT_MS = 30_000;
+const STOP_GRACE_MS = 10_000;
+
+export interface Engine {
+  readonly dockerHost: string;
+  readonly kind: EngineKind;
+  /** The clone's own Podman, which the last run that uses it stops. */
+  readonly isOwn: boolean;
+  /** Gives the engine back. Containers are the caller's to remove; of the clone's own engine nothing stays in any case. */
+  stop(): Promise<void>;
+}
+
+/** No engine answers and none can be started; the message says what to install. */
+export class NoEngineError extends Error {
+  override readonly name = 'NoEngineError';
+}
+
+function givenSockets(): string[] {
+  const runtime = process.env['XDG_RUNTIME_DIR'];
+  const candidates = [
+    '/var/run/docker.sock',
+    '/run/podman/podman.sock',
+    path.join(os.homedir(), '.docker', 'run', 'docker.sock'),
+  ];
+  if (runtime) candidates.push(path.join(runtime, 'docker.sock'), path.join(runtime, 'podman', 'podman.sock'));
+  return candidates.map((socket) => `unix://${socket}`);
+}
+
+async function hasPodman(): Promise<boolean> {
+  try {
+    await runCommand('podman', ['--version'], { timeoutMs: 10_000 });
+    return true;
+  } catch {
+    return false; // not installed
+  }
+}
+
+export const ENGINE_HELP = `No container engine answers. Any one of these will do:
+  - Docker: install and start it (https://docs.docker.com/engine/install), and let this user reach its socket
+    (usually: membership in the group "docker"), or set DOCKER_HOST;
+  - Podman: start its service ("podman system service --time=0 unix:///run/podman/podman.sock" as root) or set DOCKER_HOST;
+  - Debian or Ubuntu as root: "apt-get install podman runc catatonit netavark"; Tollbox starts its own service.`;
+
+/**
+ * A container engine: the one DOCKER_HOST names, a local socket that answers, or a Podman service of this clone's own
+ * (as root), with storage and configuration that no other Podman here shares. Throws NoEngineError.
+ */
+export async function findOrStartEngine(run: Run, log: (line: string) => void = () => undefined): Promise<Engine> {
+  const asked = process.env['DOCKER_HOST'];
+  for (const dockerHost of [...(asked ? [asked] : []), ...givenSockets()]) {
+    const kind = await probeEngine(dockerHost);
+    if (kind !== null) return { dockerHost, kind, isOwn: false, stop: () => Promise.resolve() };
+    if (dockerHost === asked) log(`DOCKER_HOST ${asked} does not answer; looking for another engine`);
+  }
+  if (process.getuid?.() !== 0 || !(await hasPodman())) throw new NoEngineError(ENGINE_HELP);
+  return startOwnEngine(run);
+}
+
+const lockFile = (): string => path.join(engineDirectory(), 'lock');
+const serviceFile = (): string => path.join(engineDirectory(), 'service.json');
+
+function recordedService(): RecordedProcess | null {
+  if (!existsSync(serviceFile())) return null;
+  const service = JSON.parse(readFileSync(serviceFile(), 'utf8')) as RecordedProcess;
+  return isAlive(service) ? service : null;
+}
+
+function isUsedByAnother(run: Run): boolean {
+  return listRuns().some((record) => record.id !== run.id && record.usesOwnEngine && isAlive(record.supervisor));
+}
+
+async function startOwnEngine(run: Run): Promise<Engine> {
+  return withFileLock(lockFile(), LOCK_TIMEOUT_MS, async () => {
+    const layout = prepareOwnEngine();
+    const dockerHost = `unix://${layout.socket}`;
+    const shared = isUsedByAnother(run);
+    run.setUsesOwnEngine(true);
+    if (recordedService() === null || (await probeEngine(dockerHost)) === null) await launchService(layout, dockerHost);
+    // Nobody else is using this storage, so what is in it was left by a run that was killed.
+    if (!shared) await removeContainers(dockerHost);
+    return { dockerHost, kind: 'podman', isOwn: true, stop: () => leaveOwnEngine(run, layout) };
+  });
+}
+
+async function launchService(layout: OwnEngineLayout, dockerHost: string): Promise<void> {
+  await endService();
+  rmSync(layout.socket, { force: true });
+  const service = await startProcess('podman', ['system', 'service', '--time=0', dockerHost], {
+    cwd: layout.runRoot,
+    env: layout.environment,
+    logFile: layout.logFile,
+    detached: true, // it outlives the run that started it when another run of this clone still uses it
+  });
+  const startTime = processStartTime(service.pid);
+  if (startTime !== null) writeAtomically(serviceFile(), JSON.stringify({ name: 'engine', pid: service.pid, startTime }));
+  await waitUntilReady(service, 'the Podman service', READY_TIMEOUT_MS, async () => (await probeEngine(dockerHost)) !== null);
+  service.child.unref();
+}
+
+async function leaveOwnEngine(run: Run, layout: OwnEngineLayout): Promise<void> {
+  await withFileLock(lockFile(), LOCK_TIMEOUT_MS, async () => {
+    run.setUsesOwnEngine(false);
+    if (isUsedByAnother(run)) return;
+    const dockerHost = `unix://${layout.socket}`;
+    if ((await probeEngine(dockerHost)) !== null) await removeContainers(dockerHost);
+    await endService();
+    await unmountBelow([layout.graphRoot, layout.runRoot]);
+    rmSync(layout.runRoot, { recursive: true, force: true });
+  });
+}
+
+async function endService(): Promise<void> {
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    const service = recordedService();
+    if (service === null) break;
+    process.kill(service.pid, signal);
+    const deadline = Date.now() + STOP_GRACE_MS;
+    while (isAlive(service) && Date.now() < deadline) await delay(25);
+  }
+  rmSync(serviceFile(), { force: true });
+}
+
+/** Podman mounts its storage onto itself and leaves that behind. */
+async function unmountBelow(directories: readonly string[]): Promise<void> {
+  const mountPoints = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) =>
+      (line.split(' ')[4] ?? '').replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8))),
+    )
+    .filter((point) => directories.some((directory) => point.startsWith(`${directory}/`)))
+    .sort((one, other) => other.length - one.length);
+  for (const point of mountPoints) await runCommand('umount', [point], { timeoutMs: 10_000 });
+}
