@@ -45,7 +45,8 @@ export function finalOutcome(payment: Payment): PaidOutcome | null {
         return { kind: 'error', error: new TollboxError('answer_expired'), charged: true, payment };
       return { kind: 'paid', payment, answer: payment.answer };
     case 'voided':
-      if (payment.answer === null) return { kind: 'error', error: new TollboxError(voidErrorCode(payment)), charged: false, payment };
+      if (payment.answer === null)
+        return { kind: 'error', error: new TollboxError(voidErrorCode(payment)), charged: false, payment };
       return { kind: 'voided', payment, answer: payment.answer };
     case 'failed':
     case 'expired':

@@ -72,10 +72,15 @@ export class ExecuteClaim {
 
   private renewWhileRunning(claim: ClaimRef, deadlineMs: number): () => void {
     const endsAtMs = Date.now() + deadlineMs + OVERTIME_MS;
-    const timer = setInterval(() => {
-      if (Date.now() > endsAtMs) return clearInterval(timer);
-      this.store.renewLease(claim, this.options.leaseMs).catch((error: unknown) => this.options.onProblem(error, 'renewing a claim'));
-    }, Math.ceil(this.options.leaseMs / 3));
+    const timer = setInterval(
+      () => {
+        if (Date.now() > endsAtMs) return clearInterval(timer);
+        this.store
+          .renewLease(claim, this.options.leaseMs)
+          .catch((error: unknown) => this.options.onProblem(error, 'renewing a claim'));
+      },
+      Math.ceil(this.options.leaseMs / 3),
+    );
     return () => clearInterval(timer);
   }
 }

@@ -5,7 +5,8 @@ import type { PayerKind } from '../domain/payment';
 import type { EvmChain } from './ports/evm-chain';
 import type { SignatureRecovery } from './ports/signature-recovery';
 
-export type VerifiedPayer = { readonly kind: 'verified'; readonly payerKind: PayerKind } | { readonly kind: 'rejected'; readonly rejection: Rejection };
+export type VerifiedPayer =
+  { readonly kind: 'verified'; readonly payerKind: PayerKind } | { readonly kind: 'rejected'; readonly rejection: Rejection };
 
 const rejected = (rejection: Rejection): VerifiedPayer => ({ kind: 'rejected', rejection });
 

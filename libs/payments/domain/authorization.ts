@@ -67,10 +67,14 @@ const sameAddress = (a: string, b: string): boolean => a.toLowerCase() === b.toL
 export function rejectionOfTerms(payload: PaymentPayload, terms: ExpectedTerms): Rejection | null {
   const { authorization, accepted } = payload;
   if (!sameAddress(authorization.to, terms.payTo)) return REJECTIONS.recipient;
-  if (sameAddress(authorization.from, terms.payTo) || terms.houseWallets.some((wallet) => sameAddress(wallet, authorization.from)))
+  if (
+    sameAddress(authorization.from, terms.payTo) ||
+    terms.houseWallets.some((wallet) => sameAddress(wallet, authorization.from))
+  )
     return REJECTIONS.payer;
   if (payload.x402Version === 2) {
-    if (accepted === null || !sameAddress(accepted.asset, terms.asset) || !sameAddress(accepted.payTo, terms.payTo)) return REJECTIONS.requirements;
+    if (accepted === null || !sameAddress(accepted.asset, terms.asset) || !sameAddress(accepted.payTo, terms.payTo))
+      return REJECTIONS.requirements;
     if (accepted.amount !== terms.priceAtomic.toString()) return REJECTIONS.requirements;
     if (authorization.valueAtomic !== terms.priceAtomic) return REJECTIONS.valueMismatch;
   } else if (authorization.valueAtomic < terms.priceAtomic) return REJECTIONS.value;

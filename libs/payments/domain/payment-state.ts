@@ -38,7 +38,13 @@ export const PAYMENT_TRANSITIONS: Readonly<Record<PaymentState, readonly Payment
 };
 
 /** States whose amount may still leave the payer's balance. */
-export const RESERVING_STATES = ['claimed', 'executed', 'queued', 'broadcast', 'unknown'] as const satisfies readonly PaymentState[];
+export const RESERVING_STATES = [
+  'claimed',
+  'executed',
+  'queued',
+  'broadcast',
+  'unknown',
+] as const satisfies readonly PaymentState[];
 
 export function canTransition(from: PaymentState, to: PaymentState): boolean {
   return PAYMENT_TRANSITIONS[from].includes(to);

@@ -55,7 +55,9 @@ export class PaymentsRepository implements PaymentStore {
       const live = await this.liveReservations(client, claim.key, funds.blockNumber);
       if (live.length >= limits.maxInFlightPerPayer) return { kind: 'too_many_in_flight' };
       const spent = new Set<string>(funds.spentNonces);
-      const reservedAtomic = live.filter((one) => !spent.has(one.nonce)).reduce((sum, one) => sum + BigInt(one.amount_atomic), 0n);
+      const reservedAtomic = live
+        .filter((one) => !spent.has(one.nonce))
+        .reduce((sum, one) => sum + BigInt(one.amount_atomic), 0n);
       if (funds.balanceAtomic - reservedAtomic < claim.authorization.valueAtomic)
         return { kind: 'insufficient_funds', liveNonces: live.map((one) => one.nonce) };
 
@@ -79,7 +81,11 @@ export class PaymentsRepository implements PaymentStore {
    * Payments whose money was still in the balance at the block, as far as the database knows: live ones, and those that
    * settled in a later block. A live one that is in the block already counts too; the caller can name it as spent.
    */
-  private async liveReservations(client: PoolClient, key: PaymentKey, blockNumber: bigint): Promise<{ nonce: Hex; amount_atomic: string }[]> {
+  private async liveReservations(
+    client: PoolClient,
+    key: PaymentKey,
+    blockNumber: bigint,
+  ): Promise<{ nonce: Hex; amount_atomic: string }[]> {
     const { rows } = await client.query<{ nonce: Hex; amount_atomic: string }>(
       `SELECT nonce, amount_atomic FROM payments WHERE network = $1 AND asset = $2 AND payer = $3
          AND state = ANY ('{${RESERVING_STATES.join(',')}}'::text[])
@@ -129,7 +135,13 @@ export class PaymentsRepository implements PaymentStore {
     return this.recordClaim(client, rows, null);
   }
 
-  private async claimAgain(client: PoolClient, voided: Payment, claim: NewClaim, atBlock: bigint, limits: ClaimLimits): Promise<Payment> {
+  private async claimAgain(
+    client: PoolClient,
+    voided: Payment,
+    claim: NewClaim,
+    atBlock: bigint,
+    limits: ClaimLimits,
+  ): Promise<Payment> {
     const { rows } = await client.query<PaymentRow>(
       `UPDATE payments SET state = 'claimed', attempt = attempt + 1, operation_id = $2, price_atomic = $3, signature = $4,
          void_code = NULL, void_retryable = false, answer_status = NULL, answer_body = NULL, answer_expires_at = NULL,
@@ -161,7 +173,12 @@ export class PaymentsRepository implements PaymentStore {
       from,
       to: 'claimed',
       actor: row.lease_holder ?? '',
-      detail: { operation: row.operation, operationId: row.operation_id, priceAtomic: row.price_atomic, amountAtomic: row.amount_atomic },
+      detail: {
+        operation: row.operation,
+        operationId: row.operation_id,
+        priceAtomic: row.price_atomic,
+        amountAtomic: row.amount_atomic,
+      },
     });
     return toPayment(row);
   }
@@ -186,8 +203,16 @@ export class PaymentsRepository implements PaymentStore {
       );
       if (executed.rowCount !== 1) return false;
       const event = { paymentId: claim.paymentId, attempt: claim.attempt, actor: claim.leaseHolder };
-      await appendPaymentEvent(client, { ...event, kind: 'executed', from: 'claimed', to: 'executed', detail: { answerStatus: answer.status } });
-      await client.query(`UPDATE payments SET state = 'queued', queued_at = now() WHERE id = $1 AND state = 'executed'`, [claim.paymentId]);
+      await appendPaymentEvent(client, {
+        ...event,
+        kind: 'executed',
+        from: 'claimed',
+        to: 'executed',
+        detail: { answerStatus: answer.status },
+      });
+      await client.query(`UPDATE payments SET state = 'queued', queued_at = now() WHERE id = $1 AND state = 'executed'`, [
+        claim.paymentId,
+      ]);
       await appendPaymentEvent(client, { ...event, kind: 'queued', from: 'executed', to: 'queued' });
       await client.query('SELECT pg_notify($1, $2)', [QUEUE_CHANNEL, claim.paymentId]);
       return true;
@@ -200,7 +225,15 @@ export class PaymentsRepository implements PaymentStore {
         `UPDATE payments SET state = 'voided', void_code = $4, void_retryable = $5, answer_status = $6, answer_body = $7,
            answer_expires_at = to_timestamp(least(valid_before, 253402300799)::double precision), lease_holder = NULL, lease_expires_at = NULL
          WHERE id = $1 AND state = 'claimed' AND attempt = $2 AND lease_holder = $3`,
-        [claim.paymentId, claim.attempt, claim.leaseHolder, verdict.code, verdict.retryable, verdict.answer.status, verdict.answer.body],
+        [
+          claim.paymentId,
+          claim.attempt,
+          claim.leaseHolder,
+          verdict.code,
+          verdict.retryable,
+          verdict.answer.status,
+          verdict.answer.body,
+        ],
       );
       if (rowCount !== 1) return false;
       await appendPaymentEvent(client, {
@@ -256,7 +289,14 @@ export class PaymentsRepository implements PaymentStore {
         [paymentId],
       );
       if (rows[0] === undefined) return;
-      await appendPaymentEvent(client, { paymentId, attempt: rows[0].attempt, kind: 'revoked', from: null, to: null, actor: 'settler' });
+      await appendPaymentEvent(client, {
+        paymentId,
+        attempt: rows[0].attempt,
+        kind: 'revoked',
+        from: null,
+        to: null,
+        actor: 'settler',
+      });
     });
   }
 

@@ -11,7 +11,14 @@ import {
 import type { Hex } from '../domain/networks';
 import type { Payment } from '../domain/payment';
 import type { PaymentState } from '../domain/payment-state';
-import { appendPaymentEvent, notifyPaymentChanged, PAYMENT_COLUMNS, QUEUE_CHANNEL, toPayment, type PaymentRow } from './payment-rows';
+import {
+  appendPaymentEvent,
+  notifyPaymentChanged,
+  PAYMENT_COLUMNS,
+  QUEUE_CHANNEL,
+  toPayment,
+  type PaymentRow,
+} from './payment-rows';
 import { inTransaction } from './transaction';
 
 interface TransactionRow {
@@ -125,10 +132,10 @@ export class SettlementRepository implements SettlementStore {
       );
       const stored = rows[0];
       if (stored === undefined) throw new Error('an inserted transaction returned no row');
-      await client.query(`UPDATE payments SET state = 'broadcast', settlement_transaction_id = $2, broadcast_at = now() WHERE id = $1`, [
-        paymentId,
-        stored.id,
-      ]);
+      await client.query(
+        `UPDATE payments SET state = 'broadcast', settlement_transaction_id = $2, broadcast_at = now() WHERE id = $1`,
+        [paymentId, stored.id],
+      );
       await appendPaymentEvent(client, {
         paymentId,
         attempt: queued[0].attempt,
@@ -157,9 +164,10 @@ export class SettlementRepository implements SettlementStore {
   }
 
   async markSent(transactionId: string): Promise<void> {
-    await this.pool.query(`UPDATE settlement_transactions SET state = 'sent', sent_at = now() WHERE id = $1 AND state = 'stored'`, [
-      transactionId,
-    ]);
+    await this.pool.query(
+      `UPDATE settlement_transactions SET state = 'sent', sent_at = now() WHERE id = $1 AND state = 'stored'`,
+      [transactionId],
+    );
   }
 
   async markMined(transactionId: string, mined: MinedTransaction): Promise<void> {
@@ -178,9 +186,10 @@ export class SettlementRepository implements SettlementStore {
   }
 
   async markDropped(transactionId: string): Promise<void> {
-    await this.pool.query(`UPDATE settlement_transactions SET state = 'dropped', resolved_at = now() WHERE id = $1 AND state IN ('stored', 'sent')`, [
-      transactionId,
-    ]);
+    await this.pool.query(
+      `UPDATE settlement_transactions SET state = 'dropped', resolved_at = now() WHERE id = $1 AND state IN ('stored', 'sent')`,
+      [transactionId],
+    );
   }
 
   settle(payment: Payment, inclusion: Inclusion): Promise<boolean> {
@@ -221,7 +230,10 @@ export class SettlementRepository implements SettlementStore {
     });
   }
 
-  async listSettledSince(blockNumber: bigint, limit: number): Promise<readonly (Payment & { blockNumber: bigint; blockHash: Hex })[]> {
+  async listSettledSince(
+    blockNumber: bigint,
+    limit: number,
+  ): Promise<readonly (Payment & { blockNumber: bigint; blockHash: Hex })[]> {
     const { rows } = await this.pool.query<PaymentRow>(
       `SELECT ${PAYMENT_COLUMNS} FROM payments WHERE state = 'settled' AND network = $1 AND block_number >= $2 ORDER BY block_number LIMIT $3`,
       [this.network, blockNumber.toString(), limit],

@@ -12,7 +12,8 @@ export function transferCallData(authorization: Authorization, signature: Hex): 
   const { from, to, valueAtomic, validAfter, validBefore, nonce } = authorization;
   const common = [from, to, valueAtomic, validAfter, validBefore, nonce] as const;
   const compact = parseSignature(signature);
-  if (compact === null) return encodeFunctionData({ abi: usdcAbi, functionName: 'transferWithAuthorization', args: [...common, signature] });
+  if (compact === null)
+    return encodeFunctionData({ abi: usdcAbi, functionName: 'transferWithAuthorization', args: [...common, signature] });
   const rs = Buffer.from(compact.rs).toString('hex');
   return encodeFunctionData({
     abi: usdcAbi,

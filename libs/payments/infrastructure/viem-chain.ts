@@ -56,6 +56,14 @@ export class ViemChain implements EvmChain {
     return this.ask('eth_chainId', () => this.client.getChainId());
   }
 
+  /** What the node calls itself, for example `anvil/v1.7.1`; empty when it does not say. */
+  clientVersion(): Promise<string> {
+    return this.client.request({ method: 'web3_clientVersion' }).then(
+      (version) => version,
+      () => '',
+    );
+  }
+
   async payerSnapshot(payer: Hex, nonces: readonly Hex[]): Promise<PayerSnapshot> {
     const { usdc } = this.options.network;
     const call = (target: Hex, callData: Hex) => ({ target, allowFailure: false, callData });
@@ -63,7 +71,9 @@ export class ViemChain implements EvmChain {
       call(MULTICALL3, encodeFunctionData({ abi: multicall3Abi, functionName: 'getBlockNumber' })),
       call(MULTICALL3, encodeFunctionData({ abi: multicall3Abi, functionName: 'getCurrentBlockTimestamp' })),
       call(usdc, encodeFunctionData({ abi: usdcAbi, functionName: 'balanceOf', args: [payer] })),
-      ...nonces.map((nonce) => call(usdc, encodeFunctionData({ abi: usdcAbi, functionName: 'authorizationState', args: [payer, nonce] }))),
+      ...nonces.map((nonce) =>
+        call(usdc, encodeFunctionData({ abi: usdcAbi, functionName: 'authorizationState', args: [payer, nonce] })),
+      ),
     ];
     const data = encodeFunctionData({ abi: multicall3Abi, functionName: 'aggregate3', args: [calls] });
     return this.ask('payer snapshot', async () => {
@@ -155,7 +165,10 @@ export class ViemChain implements EvmChain {
 
   blockHash(blockNumber: bigint): Promise<Hex | null> {
     return this.ask('eth_getBlockByNumber', async () => {
-      const block = await this.client.request({ method: 'eth_getBlockByNumber', params: [`0x${blockNumber.toString(16)}`, false] });
+      const block = await this.client.request({
+        method: 'eth_getBlockByNumber',
+        params: [`0x${blockNumber.toString(16)}`, false],
+      });
       return block?.hash ?? null;
     });
   }
@@ -164,7 +177,11 @@ export class ViemChain implements EvmChain {
     return this.ask('eth_blockNumber', () => this.client.getBlockNumber({ cacheTime: 0 }));
   }
 
-  private async callOrRevert(call: { to: Hex; data: Hex; gas: bigint }): Promise<{ kind: 'ok'; data: Hex } | { kind: 'reverted' }> {
+  private async callOrRevert(call: {
+    to: Hex;
+    data: Hex;
+    gas: bigint;
+  }): Promise<{ kind: 'ok'; data: Hex } | { kind: 'reverted' }> {
     try {
       const answer = await this.client.call(call);
       return { kind: 'ok', data: answer.data ?? '0x' };
@@ -185,7 +202,9 @@ export class ViemChain implements EvmChain {
 
 /** The token emits AuthorizationUsed and directly after it the Transfer of the same authorization. */
 function authorizedTransfers(logs: readonly Log<bigint, number, false>[], usdc: Hex): AuthorizedTransfer[] {
-  const events = parseEventLogs({ abi: usdcAbi, logs: [...logs], strict: true }).filter((event) => event.address.toLowerCase() === usdc);
+  const events = parseEventLogs({ abi: usdcAbi, logs: [...logs], strict: true }).filter(
+    (event) => event.address.toLowerCase() === usdc,
+  );
   return events.flatMap((event, index) => {
     const next = events[index + 1];
     if (event.eventName !== 'AuthorizationUsed' || next?.eventName !== 'Transfer') return [];
@@ -211,8 +230,13 @@ function revertReason(error: unknown): string | null {
   if (!(error instanceof BaseError)) return null;
   const reverted = error.walk((cause) => cause instanceof ExecutionRevertedError || isRevertCode(cause));
   if (reverted === null) return null;
-  const details = (reverted as { details?: string; message: string }).details ?? (reverted as Error).message;
-  return details.replace(/^execution reverted:?\s*/i, '').replace(/^revert:?\s*/i, '').trim() || 'execution reverted';
+  const details = (reverted as { details?: string; message: string }).details ?? (reverted).message;
+  return (
+    details
+      .replace(/^execution reverted:?\s*/i, '')
+      .replace(/^revert:?\s*/i, '')
+      .trim() || 'execution reverted'
+  );
 }
 
 /** JSON-RPC error 3 is "execution reverted". */

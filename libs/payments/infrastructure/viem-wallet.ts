@@ -50,7 +50,13 @@ export class ViemSettlementWallet implements SettlementWallet {
     }
   }
 
-  async signTransfer(authorization: Authorization, signature: Hex, evmNonce: bigint, gas: bigint, fees: FeeQuote): Promise<SignedTransaction> {
+  async signTransfer(
+    authorization: Authorization,
+    signature: Hex,
+    evmNonce: bigint,
+    gas: bigint,
+    fees: FeeQuote,
+  ): Promise<SignedTransaction> {
     const raw = await this.account.signTransaction({
       type: 'eip1559',
       chainId: this.network.chainId,

@@ -88,7 +88,13 @@ export interface SettlementWallet {
   /** Transactions of this key in blocks and in the node's pool. */
   pendingNonce(): Promise<bigint>;
   fees(): Promise<FeeQuote>;
-  signTransfer(authorization: Authorization, signature: Hex, evmNonce: bigint, gas: bigint, fees: FeeQuote): Promise<SignedTransaction>;
+  signTransfer(
+    authorization: Authorization,
+    signature: Hex,
+    evmNonce: bigint,
+    gas: bigint,
+    fees: FeeQuote,
+  ): Promise<SignedTransaction>;
   /** Resolves when the node has taken the transaction, or had it already. */
   send(raw: Hex): Promise<void>;
 }

@@ -1,0 +1,110 @@
+import { Logger, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { from, lastValueFrom, type Observable } from 'rxjs';
+import type { Config } from '@tollbox/platform/config/config';
+import { TollboxError } from '@tollbox/platform/errors/tollbox-error';
+import { parseOrRefuse } from '@tollbox/platform/http/parse-or-refuse';
+import type { PreparedAnswer } from '@tollbox/platform/http/prepared-answer';
+import { publicBaseUrl } from '@tollbox/platform/http/public-url';
+import '@tollbox/platform/http/fastify-request';
+import type { Operation, OperationRegistry } from '@tollbox/platform/operations/operation';
+import { ROUTE_DECLARATION, type RouteDeclaration } from '@tollbox/platform/routes/access.decorators';
+import type { RequestWithPaidCall } from '@tollbox/platform/routes/paid-call.decorator';
+import type { PayForOperation } from '../application/pay-for-operation';
+import type { PriceList } from '../application/price-list';
+import { REJECTIONS, type PaymentPayload } from '../domain/authorization';
+import { decodePaymentHeader } from '../domain/payment-header';
+import type { Terms } from '../domain/terms';
+import { answerOf, rejectedAnswer, unpaidAnswer } from './payment-answers';
+
+type PaidRequest = FastifyRequest & RequestWithPaidCall;
+
+/**
+ * Turns `@Priced` routes into paid calls. Nest runs interceptors before pipes, so the body is validated here, before
+ * anything is priced: a bad request never costs money.
+ */
+export class PaymentInterceptor implements NestInterceptor {
+  private readonly logger = new Logger('Payments');
+
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly config: Config,
+    private readonly operations: OperationRegistry,
+    private readonly prices: PriceList,
+    private readonly payments: PayForOperation,
+  ) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const declaration = this.reflector.get<RouteDeclaration | undefined>(ROUTE_DECLARATION, context.getHandler());
+    if (declaration?.kind !== 'priced') return next.handle();
+    const http = context.switchToHttp();
+    const reply = http.getResponse<FastifyReply>();
+    return from(
+      this.answer(http.getRequest<PaidRequest>(), this.operations.get(declaration.operation), next).then((answer) =>
+        send(reply, answer),
+      ),
+    );
+  }
+
+  private async answer(request: PaidRequest, operation: Operation, next: CallHandler): Promise<PreparedAnswer> {
+    const body = parseOrRefuse(operation.body, request.body);
+    const terms = this.prices.quote({
+      operation: operation.name,
+      deadlineMs: operation.deadlineMs(body),
+      resourceUrl: `${publicBaseUrl(this.config, request)}${request.url}`,
+    });
+    const header = paymentHeaderOf(request);
+    if (header === null) return unpaidAnswer(terms, request.id);
+    const decoded = decodePaymentHeader(header);
+    switch (decoded.kind) {
+      case 'malformed':
+        throw new TollboxError('invalid_payment_header', { details: decoded.problem });
+      case 'unsupported_version':
+        return rejectedAnswer(terms, REJECTIONS.version, request.id);
+      case 'payment':
+        return this.answerPaid(request, { operation, body, terms, payload: decoded.payload }, next);
+    }
+  }
+
+  private async answerPaid(
+    request: PaidRequest,
+    call: { operation: Operation; body: unknown; terms: Terms; payload: PaymentPayload },
+    next: CallHandler,
+  ): Promise<PreparedAnswer> {
+    const { operation, body, terms, payload } = call;
+    // Whatever happens from here on that is not an outcome leaves open whether money moves; the stored payment decides.
+    request.charged = 'unknown';
+    const outcome = await this.payments.pay({
+      operation,
+      body,
+      terms,
+      payload,
+      rawBody: request.rawBody ?? Buffer.alloc(0),
+      method: request.method,
+      path: request.url,
+      requestId: request.id,
+      run: async ({ owner, operationId }) => {
+        request.paidCall = { owner, operationId, body };
+        return { status: 200, body: await lastValueFrom(next.handle()) };
+      },
+    });
+    if (outcome.kind === 'error' && outcome.error.definition.status >= 500)
+      this.logger.warn({ requestId: request.id, err: outcome.error });
+    return answerOf(outcome, { request, terms, x402Version: payload.x402Version });
+  }
+}
+
+/** v2 buyers send PAYMENT-SIGNATURE, v1 buyers X-PAYMENT; some send a v2 payload under the v1 name. */
+function paymentHeaderOf(request: FastifyRequest): string | null {
+  const value = request.headers['payment-signature'] ?? request.headers['x-payment'];
+  const text = Array.isArray(value) ? value.join(',') : value;
+  return text === undefined || text.trim() === '' ? null : text;
+}
+
+/** Nest sends what an interceptor returns with the route's own status, and what it throws as the filter says. */
+function send(reply: FastifyReply, answer: PreparedAnswer): Buffer {
+  if (answer.status !== 200) throw answer;
+  void reply.headers({ ...answer.headers }).type('application/json; charset=utf-8');
+  return answer.body;
+}

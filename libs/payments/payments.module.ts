@@ -1,0 +1,211 @@
+import { Logger, Module, type DynamicModule, type OnApplicationShutdown, type Provider } from '@nestjs/common';
+import { APP_INTERCEPTOR, Reflector } from '@nestjs/core';
+import type { Pool } from 'pg';
+import { CONFIG, refuseDevKeysOnRealChain, type Config } from '@tollbox/platform/config/config';
+import { PG_POOL } from '@tollbox/platform/database/pg-pool';
+import { createPhaseObserver, PHASE_OBSERVER, type PhaseObserver } from '@tollbox/platform/faults/phase-boundaries';
+import { OperationRegistry } from '@tollbox/platform/operations/operation';
+import { PRICE_BOOK } from '@tollbox/platform/operations/price-book';
+import { AwaitOutcome } from './application/await-outcome';
+import { ClaimPayment } from './application/claim-payment';
+import { ConcludeClaim } from './application/conclude-claim';
+import { ExecuteClaim } from './application/execute-claim';
+import { PayForOperation } from './application/pay-for-operation';
+import { PriceList } from './application/price-list';
+import { RecoverClaim } from './application/recover-claim';
+import { VerifyPayment } from './application/verify-payment';
+import { networkOf } from './domain/networks';
+import { PaymentInterceptor } from './http/payment.interceptor';
+import { assertChain } from './infrastructure/assert-chain';
+import { instanceName } from './infrastructure/instance-name';
+import { PostgresPaymentSignals } from './infrastructure/payment-signals';
+import { PaymentsRepository } from './infrastructure/payments.repository';
+import { SettlementRepository } from './infrastructure/settlement.repository';
+import { loadSignatureRecovery } from './infrastructure/signature-recovery';
+import { ViemChain } from './infrastructure/viem-chain';
+import { ViemSettlementWallet } from './infrastructure/viem-wallet';
+import { settlementWalletAddress } from './infrastructure/settlement-address';
+import { SettlementRunner } from './settlement-runner';
+
+const logger = new Logger('Payments');
+const onProblem = (error: unknown, what: string): void => logger.warn({ msg: `${what} failed`, err: error });
+
+class PaymentSignalsLifecycle implements OnApplicationShutdown {
+  constructor(private readonly signals: PostgresPaymentSignals) {}
+  onApplicationShutdown(): Promise<void> {
+    return this.signals.close();
+  }
+}
+
+function coreProviders(role: string): Provider[] {
+  const leaseHolder = instanceName(role);
+  return [
+    { provide: PHASE_OBSERVER, inject: [CONFIG], useFactory: (config: Config) => createPhaseObserver(config.FAULT_KILL_AT) },
+    { provide: PaymentsRepository, inject: [PG_POOL], useFactory: (pool: Pool) => new PaymentsRepository(pool) },
+    {
+      provide: ViemChain,
+      inject: [CONFIG],
+      useFactory: async (config: Config) => {
+        const chain = new ViemChain({
+          network: networkOf(config),
+          rpcUrl: config.RPC_URL,
+          timeoutMs: config.RPC_TIMEOUT_MS,
+          eip1271GasCap: BigInt(config.EIP1271_GAS_CAP),
+          nowMs: () => Date.now(),
+        });
+        const { isDevChain } = await assertChain(chain, networkOf(config));
+        refuseDevKeysOnRealChain(config, isDevChain);
+        return chain;
+      },
+    },
+    {
+      provide: PostgresPaymentSignals,
+      inject: [CONFIG],
+      useFactory: async (config: Config) => {
+        const signals = new PostgresPaymentSignals(config.DATABASE_URL, (error) =>
+          onProblem(error, 'listening for payment changes'),
+        );
+        await signals.start();
+        return signals;
+      },
+    },
+    {
+      provide: PaymentSignalsLifecycle,
+      inject: [PostgresPaymentSignals],
+      useFactory: (signals: PostgresPaymentSignals) => new PaymentSignalsLifecycle(signals),
+    },
+    {
+      provide: ConcludeClaim,
+      inject: [PaymentsRepository, CONFIG],
+      useFactory: (store: PaymentsRepository, config: Config) => new ConcludeClaim(store, config.ANSWER_RETENTION_MS),
+    },
+    {
+      provide: RecoverClaim,
+      inject: [PaymentsRepository, ConcludeClaim, OperationRegistry],
+      useFactory: (store: PaymentsRepository, conclude: ConcludeClaim, operations: OperationRegistry) =>
+        new RecoverClaim(store, conclude, operations, leaseHolder),
+    },
+    {
+      provide: PriceList,
+      inject: [CONFIG],
+      useFactory: (config: Config) => new PriceList(config, networkOf(config)),
+    },
+    { provide: PRICE_BOOK, useExisting: PriceList },
+  ];
+}
+
+function gatewayProviders(): Provider[] {
+  const leaseHolder = instanceName('gateway');
+  return [
+    {
+      provide: PayForOperation,
+      inject: [CONFIG, PaymentsRepository, ViemChain, ConcludeClaim, RecoverClaim, PostgresPaymentSignals, PHASE_OBSERVER],
+      useFactory: async (
+        config: Config,
+        store: PaymentsRepository,
+        chain: ViemChain,
+        conclude: ConcludeClaim,
+        recover: RecoverClaim,
+        signals: PostgresPaymentSignals,
+        phases: PhaseObserver,
+      ) => {
+        const recovery = await loadSignatureRecovery();
+        logger.log(`signatures are checked with ${recovery.implementation}`);
+        const limits = {
+          leaseHolder,
+          leaseMs: config.CLAIM_LEASE_MS,
+          maxInFlightPerPayer: config.MAX_IN_FLIGHT_PAYMENTS_PER_PAYER,
+        };
+        return new PayForOperation(
+          store,
+          new VerifyPayment(networkOf(config), chain, recovery),
+          new ClaimPayment(store, chain, limits),
+          new ExecuteClaim(store, conclude, phases, { leaseHolder, leaseMs: config.CLAIM_LEASE_MS, onProblem }),
+          new AwaitOutcome(store, signals, recover, config.SETTLEMENT_CONFIRM_WAIT_MS),
+          settlementWalletAddress(config),
+        );
+      },
+    },
+    {
+      provide: APP_INTERCEPTOR,
+      inject: [Reflector, CONFIG, OperationRegistry, PriceList, PayForOperation],
+      useFactory: (
+        reflector: Reflector,
+        config: Config,
+        operations: OperationRegistry,
+        prices: PriceList,
+        payments: PayForOperation,
+      ) => new PaymentInterceptor(reflector, config, operations, prices, payments),
+    },
+  ];
+}
+
+function workerProviders(): Provider[] {
+  return [
+    {
+      provide: SettlementRunner,
+      inject: [
+        CONFIG,
+        PG_POOL,
+        PaymentsRepository,
+        ViemChain,
+        PostgresPaymentSignals,
+        RecoverClaim,
+        OperationRegistry,
+        PHASE_OBSERVER,
+      ],
+      useFactory: (
+        config: Config,
+        pool: Pool,
+        payments: PaymentsRepository,
+        chain: ViemChain,
+        signals: PostgresPaymentSignals,
+        recover: RecoverClaim,
+        operations: OperationRegistry,
+        phases: PhaseObserver,
+      ) => {
+        if (config.SETTLEMENT_PRIVATE_KEY === undefined) throw new Error('SETTLEMENT_PRIVATE_KEY is needed by the worker');
+        const network = networkOf(config);
+        return new SettlementRunner({
+          config,
+          payments,
+          store: new SettlementRepository(pool, network.caip2),
+          chain,
+          wallet: new ViemSettlementWallet(chain, network, config.SETTLEMENT_PRIVATE_KEY),
+          signals,
+          recover,
+          operations,
+          phases,
+          leaseHolder: instanceName('worker'),
+          onProblem,
+        });
+      },
+    },
+  ];
+}
+
+/** Payments of a process. `operations` is the module that exports OperationRegistry. */
+@Module({})
+export class PaymentsModule {
+  /** Takes payments: the interceptor of all priced routes. */
+  static forGateway(operations: Required<DynamicModule>['imports'][number]): DynamicModule {
+    return {
+      module: PaymentsModule,
+      global: true,
+      imports: [operations],
+      providers: [...coreProviders('gateway'), ...gatewayProviders()],
+      exports: [PRICE_BOOK, ViemChain],
+    };
+  }
+
+  /** Settles payments: the queue of the settlement key and the upkeep of claims. */
+  static forWorker(operations: Required<DynamicModule>['imports'][number]): DynamicModule {
+    return {
+      module: PaymentsModule,
+      global: true,
+      imports: [operations],
+      providers: [...coreProviders('worker'), ...workerProviders()],
+      exports: [PRICE_BOOK, ViemChain],
+    };
+  }
+}
