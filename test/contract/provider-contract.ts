@@ -196,8 +196,8 @@ export function describeProviderContract(name: string, setup: () => Promise<Cont
       });
 
       it('keeps files between commands of one sandbox', async () => {
-        await run(provider, sandbox, ['sh', '-c', 'echo kept > /tmp/kept']);
-        const result = await run(provider, sandbox, ['cat', '/tmp/kept']);
+        await run(provider, sandbox, ['sh', '-c', 'echo kept > "${TMPDIR:-/tmp}/kept"']);
+        const result = await run(provider, sandbox, ['sh', '-c', 'cat "${TMPDIR:-/tmp}/kept"']);
         expect(result.stdout.toString()).toBe('kept\n');
       });
 
