@@ -61,7 +61,7 @@ describe('the local control plane', () => {
     await plane.stop();
   });
 
-  it('refuses a GPU on the newer API, a lifetime over a day, and an unknown credential, as Modal does', async () => {
+  it('refuses a lifetime over a day and an unknown credential, as Modal does', async () => {
     const plane = await LocalControlPlane.start();
     Object.assign(process.env, plane.environment);
     const client = new ModalClient({ tokenId: 'ak-test', tokenSecret: 'as-test' });
@@ -76,16 +76,19 @@ describe('the local control plane', () => {
     await plane.stop();
   });
 
-  it('runs as a process of its own and cleans up when it is told to end', async () => {
-    const child = spawn(process.execPath, [join(__dirname, '../support/modal/start.cjs')], {
+  it.each([
+    ['is told to end', (child: ChildProcess) => void child.kill('SIGTERM')],
+    ['loses its parent', (child: ChildProcess) => void child.stdin?.end()],
+  ])('runs as a process of its own and cleans up when it %s', async (_when, end) => {
+    const child = spawn(process.execPath, [join(__dirname, '../support/modal/start.cjs'), '--with-parent'], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
     const { environment } = JSON.parse(await firstLine(child)) as { environment: Record<string, string> };
-    const provider = providerOn({ environment } as LocalControlPlane);
+    const provider = providerOn({ environment });
     const { pid } = await leaveProcessBehind(provider);
     await provider.close();
-    child.kill('SIGTERM');
+    end(child);
     expect(await exited).toBe(0);
     expect(
       await eventually(

@@ -55,7 +55,7 @@ export class LocalControlPlane {
   private readonly creations = new Map<string, Promise<unknown>>();
   private readonly tokenId: string;
   private readonly tokenSecret: string;
-  private readonly root = mkdtempSync(join(tmpdir(), 'tollbox-modal-'));
+  private readonly root = mkdtempSync(join(tmpdir(), `tollbox-modal-${process.pid}-`));
   private readonly sandboxes: LocalSandboxes;
   private server: Server | undefined;
   private port = 0;
@@ -138,6 +138,7 @@ export class LocalControlPlane {
 
   /** Ends every sandbox, its processes and its directory, and closes the port. */
   async stop(): Promise<void> {
+    this.faults.stop();
     await this.sandboxes.finishAll();
     this.server?.forceShutdown();
     await rm(this.root, { recursive: true, force: true });

@@ -8,6 +8,7 @@ type Fault =
 
 /** What is to go wrong next, per method. Each fault is used up by one call; a call meets at most one of each kind. */
 export class Faults {
+  private readonly stopped = new AbortController();
   private readonly planned = new Map<string, { fault: Fault; left: number }[]>();
 
   plan(method: string, fault: Fault, times: number): void {
@@ -19,7 +20,7 @@ export class Faults {
   /** Runs one call of a method under its planned faults. */
   async apply<T>(method: string, work: () => Promise<T>): Promise<T> {
     const delay = this.take(method, 'delay');
-    if (delay?.kind === 'delay') await sleep(delay.delayMs);
+    if (delay?.kind === 'delay') await sleep(delay.delayMs, undefined, { signal: this.stopped.signal });
     const refusal = this.take(method, 'refuse');
     if (refusal?.kind === 'refuse') throw new ServerError(refusal.code, refusal.details);
     const loss = this.take(method, 'lose');
@@ -30,6 +31,11 @@ export class Faults {
 
   clear(): void {
     this.planned.clear();
+  }
+
+  /** Ends the delays that run; their calls fail. */
+  stop(): void {
+    this.stopped.abort();
   }
 
   private take(method: string, kind: Fault['kind']): Fault | undefined {
