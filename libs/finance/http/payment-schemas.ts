@@ -1,0 +1,112 @@
+import { z } from 'zod';
+import { PAYMENT_STATES } from '@tollbox/payments/domain/payment-state';
+
+const DEFAULT_LIMIT = 50;
+const MAX_LIMIT = 200;
+
+const instant = (description: string) =>
+  z.iso
+    .datetime({ offset: true })
+    .transform((text) => new Date(text))
+    .optional()
+    .describe(description);
+
+/** Query of GET /finance/payments. Unknown parameters are refused: a misspelt filter must not look like a full list. */
+export const paymentsQuery = z.strictObject({
+  wallet: z
+    .string()
+    .regex(/^0x[0-9a-fA-F]{40}$/, 'an EVM address: 0x and 40 hex digits')
+    .transform((text) => text.toLowerCase())
+    .optional()
+    .describe('Wallet that paid.'),
+  state: z.enum(PAYMENT_STATES).optional().describe('State now.'),
+  operation: z.string().min(1).max(100).optional().describe('Operation, for example `sandbox.exec`.'),
+  from: instant('Claimed at or after this time (ISO 8601).'),
+  to: instant('Claimed before this time (ISO 8601).'),
+  limit: z
+    .string()
+    .regex(/^[0-9]{1,4}$/, 'a whole number')
+    .transform(Number)
+    .pipe(z.number().int().min(1).max(MAX_LIMIT))
+    .default(DEFAULT_LIMIT)
+    .describe(`Payments on a page: 1 to ${MAX_LIMIT}, ${DEFAULT_LIMIT} by default.`),
+  cursor: z.string().max(200).optional().describe('`next_cursor` of the page before.'),
+});
+
+const atomic = z
+  .string()
+  .regex(/^[0-9]+$/)
+  .describe('Atomic units, as a decimal text.');
+const time = z.iso.datetime();
+const totals = z.object({ count: z.number().int(), amount_atomic: atomic, price_atomic: atomic });
+
+const paymentRecord = z.object({
+  id: z.uuid(),
+  state: z.enum(PAYMENT_STATES),
+  attempt: z.number().int(),
+  operation: z.string(),
+  operation_id: z.uuid(),
+  payer: z.string(),
+  pay_to: z.string(),
+  network: z.string(),
+  asset: z.string(),
+  nonce: z.string(),
+  amount_atomic: atomic.describe('What the authorization pays.'),
+  price_atomic: atomic.describe('What the operation cost.'),
+  x402_version: z.number().int(),
+  settlement_mode: z.string(),
+  answer_status: z.number().int().nullable(),
+  void_code: z.string().nullable(),
+  fail_reason: z.string().nullable(),
+  transaction_hash: z.string().nullable(),
+  block_number: z.string().nullable(),
+  claimed_at: time,
+  executed_at: time.nullable(),
+  settled_at: time.nullable(),
+});
+
+/** Answer of GET /finance/payments. */
+export const paymentsAnswer = z.object({
+  payments: z.array(paymentRecord),
+  next_cursor: z.string().nullable(),
+  totals: totals.extend({ by_state: z.record(z.string(), totals) }).describe('Over everything the filter matches.'),
+});
+
+const event = z.object({
+  id: z.string(),
+  attempt: z.number().int(),
+  kind: z.string(),
+  from_state: z.string().nullable(),
+  to_state: z.string().nullable(),
+  actor: z.string(),
+  detail: z.unknown(),
+  at: time,
+});
+
+const settlement = z.object({
+  id: z.uuid(),
+  state: z.string(),
+  signer: z.string(),
+  evm_nonce: z.string(),
+  transaction_hash: z.string(),
+  block_number: z.string().nullable(),
+  block_hash: z.string().nullable(),
+  gas_used: z.string().nullable(),
+  effective_gas_price_wei: z.string().nullable(),
+  stored_at: time,
+  sent_at: time.nullable(),
+  resolved_at: time.nullable(),
+});
+
+/** Answer of GET /finance/payments/{id}. */
+export const paymentAnswer = paymentRecord.extend({
+  valid_after: z.string(),
+  valid_before: z.string(),
+  payer_kind: z.string(),
+  method: z.string(),
+  path: z.string(),
+  body_sha256: z.string(),
+  events: z.array(event).describe('Oldest first.'),
+  settlement: settlement.nullable(),
+  work: z.object({ sandbox_id: z.string().nullable(), execution_id: z.string().nullable() }).describe('What the payment bought.'),
+});

@@ -1,0 +1,83 @@
+import type { PaymentCursor } from '../domain/cursor';
+import type { PaymentFilter } from '../domain/payment-records';
+
+/** An SQL time as ISO 8601 in UTC, to the millisecond. */
+const iso = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+
+const column = (name: string): string => `p.${name}`;
+const asText = (name: string): string => `p.${name}::text AS ${name}`;
+const asIso = (name: string): string => `${iso(`p.${name}`)} AS ${name}`;
+
+/** Money and block numbers leave the database as texts: a JavaScript number cannot hold them. */
+export const RECORD_COLUMNS = [
+  ...['id', 'state', 'attempt', 'operation', 'operation_id', 'payer', 'pay_to', 'network', 'asset', 'nonce'].map(column),
+  ...['amount_atomic', 'price_atomic', 'block_number'].map(asText),
+  ...['x402_version', 'settlement_mode', 'answer_status', 'void_code', 'fail_reason', 'transaction_hash'].map(column),
+  ...['claimed_at', 'executed_at', 'settled_at'].map(asIso),
+].join(', ');
+
+export const DETAIL_COLUMNS = [
+  RECORD_COLUMNS,
+  ...['valid_after', 'valid_before'].map(asText),
+  ...['payer_kind', 'method', 'path', 'body_sha256', 'settlement_transaction_id'].map(column),
+].join(', ');
+
+export const EVENTS = `SELECT id::text, attempt, kind, from_state, to_state, actor, detail, ${iso('at')} AS at
+  FROM payment_events WHERE payment_id = $1 ORDER BY payment_events.id`;
+
+export const SETTLEMENT = `SELECT id, state, signer, evm_nonce::text, transaction_hash, block_number::text, block_hash, gas_used::text,
+    effective_gas_price_wei::text, ${iso('stored_at')} AS stored_at, ${iso('sent_at')} AS sent_at, ${iso('resolved_at')} AS resolved_at
+  FROM settlement_transactions WHERE id = $1`;
+
+/** A create is found by its sandbox, an exec by its execution, anything else by the event it left. */
+export const WORK = `SELECT
+    coalesce(
+      (SELECT id FROM sandboxes WHERE operation_id = $1),
+      (SELECT sandbox_id FROM executions WHERE operation_id = $1),
+      (SELECT sandbox_id FROM sandbox_events WHERE operation_id = $1 ORDER BY id LIMIT 1)) AS sandbox_id,
+    (SELECT id FROM executions WHERE operation_id = $1) AS execution_id`;
+
+export const OF_OPERATIONS = `SELECT p.id AS "paymentId", p.operation_id AS "operationId", p.operation, p.payer, p.state,
+    p.amount_atomic::text AS "amountAtomic", p.price_atomic::text AS "priceAtomic", p.network, p.transaction_hash AS "transactionHash",
+    ${iso('p.claimed_at')} AS "claimedAt", ${iso('p.settled_at')} AS "settledAt"
+  FROM payments p WHERE p.operation_id = ANY($1::uuid[]) ORDER BY p.claimed_at, p.id`;
+
+export interface Query {
+  readonly text: string;
+  readonly values: unknown[];
+}
+
+function conditions(filter: PaymentFilter): { readonly texts: string[]; readonly values: unknown[] } {
+  const parts: [string, unknown][] = [
+    ['p.payer =', filter.wallet],
+    ['p.state =', filter.state],
+    ['p.operation =', filter.operation],
+    ['p.claimed_at >=', filter.from],
+    ['p.claimed_at <', filter.to],
+  ];
+  const given = parts.filter(([, value]) => value !== undefined);
+  return { texts: given.map(([text], index) => `${text} $${index + 1}`), values: given.map(([, value]) => value) };
+}
+
+const where = (texts: readonly string[]): string => (texts.length === 0 ? '' : `WHERE ${texts.join(' AND ')}`);
+
+/** One page, and one row more that tells whether there is another. */
+export function pageQuery(filter: PaymentFilter, after: PaymentCursor | undefined, limit: number): Query {
+  const { texts, values } = conditions(filter);
+  if (after !== undefined) {
+    texts.push(`(p.claimed_at, p.id) < ($${values.length + 1}::timestamptz, $${values.length + 2}::uuid)`);
+    values.push(after.claimedAt, after.id);
+  }
+  values.push(limit + 1);
+  const text = `SELECT ${RECORD_COLUMNS} FROM payments p ${where(texts)} ORDER BY p.claimed_at DESC, p.id DESC LIMIT $${values.length}`;
+  return { text, values };
+}
+
+/** Count and sums for each state, and (state null) over all. */
+export function totalsQuery(filter: PaymentFilter): Query {
+  const { texts, values } = conditions(filter);
+  const text = `SELECT p.state, count(*)::int AS count, coalesce(sum(p.amount_atomic), 0)::text AS amount_atomic,
+      coalesce(sum(p.price_atomic), 0)::text AS price_atomic
+    FROM payments p ${where(texts)} GROUP BY GROUPING SETS ((p.state), ()) ORDER BY p.state`;
+  return { text, values };
+}

@@ -1,0 +1,69 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Pool, PoolClient } from 'pg';
+import { PG_POOL } from '@tollbox/platform/database/pg-pool';
+import { inTransaction } from '@tollbox/platform/database/transaction';
+import type { OperationPayments, PaymentOfOperation } from '@tollbox/platform/operations/operation-payments';
+import type { PageOfPayments, PaymentsReadModel } from '../application/ports/payments-read-model';
+import type { PaymentCursor } from '../domain/cursor';
+import type {
+  PaymentDetail,
+  PaymentEventRecord,
+  PaymentFilter,
+  PaymentRecord,
+  PaymentTotals,
+  SettlementRecord,
+  WorkOfPayment,
+} from '../domain/payment-records';
+import { DETAIL_COLUMNS, EVENTS, OF_OPERATIONS, SETTLEMENT, WORK, pageQuery, totalsQuery } from './payments-sql';
+
+type TotalsRow = PaymentTotals & { readonly state: string | null };
+type DetailRow = Omit<PaymentDetail, 'events' | 'settlement' | 'work'> & { readonly settlement_transaction_id: string | null };
+
+const NO_PAYMENTS: PaymentTotals = { count: 0, amount_atomic: '0', price_atomic: '0' };
+const NO_WORK: WorkOfPayment = { sandbox_id: null, execution_id: null };
+
+/** Payments joined with their settlement and with the work they bought, straight from SQL. */
+@Injectable()
+export class PostgresPaymentsReadModel implements PaymentsReadModel, OperationPayments {
+  constructor(@Inject(PG_POOL) private readonly pool: Pool) {}
+
+  async page(filter: PaymentFilter, after: PaymentCursor | undefined, limit: number): Promise<PageOfPayments> {
+    return this.atOneMoment(async (client) => {
+      const page = await client.query<PaymentRecord>(pageQuery(filter, after, limit));
+      const totals = await client.query<TotalsRow>(totalsQuery(filter));
+      const sums = totals.rows.map(({ state, ...sum }) => [state, sum] as const);
+      return {
+        payments: page.rows.slice(0, limit),
+        hasMore: page.rows.length > limit,
+        totals: sums.find(([state]) => state === null)?.[1] ?? NO_PAYMENTS,
+        totalsByState: Object.fromEntries(sums.flatMap(([state, sum]) => (state === null ? [] : [[state, sum]]))),
+      };
+    });
+  }
+
+  async detail(id: string): Promise<PaymentDetail | undefined> {
+    return this.atOneMoment(async (client) => {
+      const { rows } = await client.query<DetailRow>(`SELECT ${DETAIL_COLUMNS} FROM payments p WHERE p.id = $1`, [id]);
+      const row = rows[0];
+      if (row === undefined) return undefined;
+      const { settlement_transaction_id: settlementId, ...payment } = row;
+      const events = await client.query<PaymentEventRecord>(EVENTS, [id]);
+      const settlement = settlementId === null ? [] : (await client.query<SettlementRecord>(SETTLEMENT, [settlementId])).rows;
+      const work = await client.query<WorkOfPayment>(WORK, [payment.operation_id]);
+      return { ...payment, events: events.rows, settlement: settlement[0] ?? null, work: work.rows[0] ?? NO_WORK };
+    });
+  }
+
+  async ofOperations(operationIds: readonly string[]): Promise<readonly PaymentOfOperation[]> {
+    if (operationIds.length === 0) return [];
+    return (await this.pool.query<PaymentOfOperation>(OF_OPERATIONS, [operationIds])).rows;
+  }
+
+  /** All queries of `work` see the same rows, whatever is committed meanwhile. */
+  private atOneMoment<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
+    return inTransaction(this.pool, async (client) => {
+      await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
+      return work(client);
+    });
+  }
+}

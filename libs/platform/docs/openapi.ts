@@ -1,0 +1,192 @@
+import { z, type ZodType } from 'zod';
+import { ERRORS, type ErrorCode } from '../errors/registry';
+import type { OperationRegistry } from '../operations/operation';
+import type { FreeRoute, RouteDeclaration, StaffRoute } from '../routes/access.decorators';
+import type { InventoryRoute } from '../routes/route-inventory';
+import { errorSchema, paymentHeaders, paymentRequiredResponse, receiptHeaders } from './openapi-parts';
+import { usdText } from './usd';
+
+/** A JSON Schema or a part of an OpenAPI document. */
+export type Json = Record<string, unknown>;
+
+export interface OpenApiInput {
+  readonly routes: readonly InventoryRoute[];
+  readonly operations: OperationRegistry;
+  /** Price in atomic USDC of an operation. */
+  readonly priceAtomicOf: (operation: string) => bigint;
+  readonly baseUrl: string;
+  readonly version: string;
+}
+
+/** JSON Schema of what is sent (`input`) or answered (`output`). What JSON Schema cannot say becomes the empty schema. */
+export function jsonSchema(schema: ZodType, io: 'input' | 'output'): Json {
+  const converted: Json = { ...z.toJSONSchema(schema, { io, unrepresentable: 'any', target: 'draft-2020-12' }) };
+  delete converted['$schema']; // the document names the dialect once, by its OpenAPI version
+  return converted;
+}
+
+const toOpenApiPath = (path: string): string => path.replace(/:([A-Za-z0-9_]+)/g, '{$1}');
+
+function pathParameters(path: string): Json[] {
+  return [...path.matchAll(/:([A-Za-z0-9_]+)/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }));
+}
+
+function queryParameters(schema: ZodType | undefined): Json[] {
+  if (schema === undefined) return [];
+  const { properties = {}, required = [] } = jsonSchema(schema, 'input') as {
+    properties?: Record<string, Json>;
+    required?: string[];
+  };
+  return Object.entries(properties).map(([name, property]) => {
+    const { description, ...rest } = property;
+    return {
+      name,
+      in: 'query',
+      required: required.includes(name),
+      schema: rest,
+      ...(description === undefined ? {} : { description }),
+    };
+  });
+}
+
+const jsonContent = (schema: Json, mediaType = 'application/json'): Json => ({ [mediaType]: { schema } });
+
+/** Responses for the error codes, those of one status together. */
+function errorResponses(codes: readonly ErrorCode[]): Json {
+  const byStatus = new Map<number, ErrorCode[]>();
+  for (const code of codes) byStatus.set(ERRORS[code].status, [...(byStatus.get(ERRORS[code].status) ?? []), code]);
+  return Object.fromEntries(
+    [...byStatus].map(([status, group]) => [
+      String(status),
+      {
+        description: group.map((code) => `\`${ERRORS[code].wireCode ?? code}\`: ${ERRORS[code].message}`).join('\n\n'),
+        content: jsonContent({ $ref: '#/components/schemas/Error' }),
+      },
+    ]),
+  );
+}
+
+const STAFF_CODES: readonly ErrorCode[] = ['unauthorized', 'forbidden', 'rate_limited', 'internal'];
+const NOT_FOR_PRICED = new Set<ErrorCode>([
+  'invalid_query',
+  'method_not_allowed',
+  'not_found',
+  'unauthorized',
+  'forbidden',
+  'conflict',
+]);
+
+function pricedOperation(declaration: Extract<RouteDeclaration, { kind: 'priced' }>, input: OpenApiInput): Json {
+  const operation = input.operations.get(declaration.operation);
+  const price = input.priceAtomicOf(declaration.operation);
+  const codes = (Object.keys(ERRORS) as ErrorCode[]).filter((code) => !NOT_FOR_PRICED.has(code));
+  return {
+    tags: ['agents'],
+    description: `Costs at least ${usdText(price)} USDC, paid with x402 (v1 or v2). The body is validated before anything is charged.`,
+    security: [{ x402v2: [] }, { x402v1: [] }],
+    'x-price-atomic': price.toString(),
+    requestBody: { required: true, content: jsonContent(jsonSchema(operation.body, 'input')) },
+    responses: {
+      '200': {
+        description: 'Done and paid',
+        headers: receiptHeaders(),
+        content: jsonContent(jsonSchema(operation.answer, 'output')),
+      },
+      ...errorResponses(codes),
+      '402': paymentRequiredResponse(),
+    },
+  };
+}
+
+function freeOperation(declaration: FreeRoute): Json {
+  const mediaType = declaration.mediaType ?? 'application/json';
+  const schema = declaration.answer === undefined ? {} : jsonSchema(declaration.answer, 'output');
+  return {
+    tags: ['free'],
+    security: [],
+    responses: {
+      '200': { description: 'OK', content: jsonContent(schema, mediaType) },
+      ...errorResponses(['rate_limited', 'internal']),
+    },
+  };
+}
+
+function staffOperation(declaration: StaffRoute, path: string): Json {
+  const codes: ErrorCode[] = [...STAFF_CODES];
+  if (declaration.query !== undefined) codes.push('invalid_query');
+  if (declaration.body !== undefined) codes.push('invalid_body');
+  if (path.includes(':')) codes.push('not_found');
+  return {
+    tags: ['staff'],
+    description: `For staff keys with the role ${declaration.roles.join(' or ')}.`,
+    security: [{ staffKey: [] }],
+    'x-roles': declaration.roles,
+    ...(declaration.body === undefined ? {} : { requestBody: { content: jsonContent(jsonSchema(declaration.body, 'input')) } }),
+    responses: {
+      '200': {
+        description: 'OK',
+        content: jsonContent(declaration.answer === undefined ? {} : jsonSchema(declaration.answer, 'output')),
+      },
+      ...errorResponses(codes),
+    },
+  };
+}
+
+function operationOf(route: InventoryRoute, declaration: RouteDeclaration, input: OpenApiInput): Json {
+  const parameters = [
+    ...pathParameters(route.path),
+    ...queryParameters(declaration.kind === 'staff' ? declaration.query : undefined),
+  ];
+  const base = {
+    operationId: `${route.handler}:${route.path}`.replace(/[^A-Za-z0-9]+/g, '_'),
+    summary: declaration.summary,
+    parameters,
+  };
+  switch (declaration.kind) {
+    case 'priced':
+      return { ...base, ...pricedOperation(declaration, input), parameters: [...parameters, ...paymentHeaders()] };
+    case 'free':
+      return { ...base, ...freeOperation(declaration) };
+    case 'staff':
+      return { ...base, ...staffOperation(declaration, route.path) };
+  }
+}
+
+/** The OpenAPI 3.1 document of the routes that declare something. */
+export function buildOpenApi(input: OpenApiInput): Json {
+  const paths: Record<string, Json> = {};
+  for (const route of input.routes) {
+    if (route.declaration === undefined) continue;
+    const path = toOpenApiPath(route.path);
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route, route.declaration, input) };
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Tollbox',
+      version: input.version,
+      description:
+        'Isolated code-execution sandboxes for AI agents, paid per call in USDC over x402. See /llms.txt for a walk-through.',
+    },
+    servers: [{ url: input.baseUrl }],
+    tags: [
+      { name: 'agents', description: 'Paid calls. No account, no key.' },
+      { name: 'free', description: 'Free calls.' },
+      { name: 'staff', description: 'Operators and finance.' },
+    ],
+    paths,
+    components: {
+      schemas: { Error: errorSchema() },
+      securitySchemes: {
+        x402v2: { type: 'apiKey', in: 'header', name: 'PAYMENT-SIGNATURE', description: 'base64(JSON) of an x402 v2 payload.' },
+        x402v1: { type: 'apiKey', in: 'header', name: 'X-PAYMENT', description: 'base64(JSON) of an x402 v1 payload.' },
+        staffKey: { type: 'http', scheme: 'bearer', description: 'A staff key; operators create them with `npm run keys`.' },
+      },
+    },
+  };
+}
