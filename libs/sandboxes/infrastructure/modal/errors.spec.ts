@@ -32,7 +32,7 @@ describe('a failure of the SDK', () => {
     ['UNIMPLEMENTED', 'internal'],
     ['DATA_LOSS', 'internal'],
   ])('of gRPC code %s is %s', (code, kind) => {
-    const error = new ClientError('/modal.client.ModalClient/SandboxListV2', Status[code] as Status, 'because');
+    const error = new ClientError('/modal.client.ModalClient/SandboxListV2', Status[code], 'because');
     expect(toProviderError(error, 'list')).toMatchObject({ kind, message: `Modal list: ${code} because`, cause: error });
   });
 
