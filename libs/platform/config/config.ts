@@ -67,9 +67,23 @@ export const environmentSchema = z.object({
   SETTLEMENT_WALLETS: z
     .string()
     .default('')
-    .transform((text) => text.split(',').map((wallet) => wallet.trim().toLowerCase()).filter((wallet) => wallet !== ''))
-    .pipe(z.array(z.string().regex(/^0x[0-9a-f]{40}$/, 'EVM addresses: 0x and 40 hex digits').transform((wallet) => wallet as `0x${string}`)))
-    .describe('Addresses of the settlement keys, comma-separated, for a gateway that does not have the key; never accepted as payers.'),
+    .transform((text) =>
+      text
+        .split(',')
+        .map((wallet) => wallet.trim().toLowerCase())
+        .filter((wallet) => wallet !== ''),
+    )
+    .pipe(
+      z.array(
+        z
+          .string()
+          .regex(/^0x[0-9a-f]{40}$/, 'EVM addresses: 0x and 40 hex digits')
+          .transform((wallet) => wallet as `0x${string}`),
+      ),
+    )
+    .describe(
+      'Addresses of the settlement keys, comma-separated, for a gateway that does not have the key; never accepted as payers.',
+    ),
   SETTLEMENT_CONFIRM_WAIT_MS: integer(
     1_000,
     120_000,
@@ -128,7 +142,9 @@ export const environmentSchema = z.object({
       const pairs = text.split(',').map((pair) => pair.trim().split('='));
       return new Map(pairs.flatMap(([sold, reference]) => (sold && reference ? [[sold, reference] as const] : [])));
     })
-    .describe('What the container engine calls a sold image, as `sold=reference`, comma-separated; by default the sold name itself.'),
+    .describe(
+      'What the container engine calls a sold image, as `sold=reference`, comma-separated; by default the sold name itself.',
+    ),
   SANDBOX_MAX_CPU: z.coerce.number().min(0.125).max(64).default(1).describe('Most vCPUs of a sandbox.'),
   SANDBOX_MAX_MEMORY_MIB: integer(64, 262_144, 1_024, 'Most memory of a sandbox in MiB.'),
   SANDBOX_DEFAULT_MEMORY_MIB: integer(64, 262_144, 512, 'Memory of a sandbox when the buyer names none, in MiB.'),
