@@ -81,6 +81,7 @@ export class ExecuteClaim {
       },
       Math.ceil(this.options.leaseMs / 3),
     );
+    timer.unref();
     return () => clearInterval(timer);
   }
 }

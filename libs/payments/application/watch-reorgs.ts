@@ -3,11 +3,12 @@ import type { SettlementStore } from './ports/settlement-store';
 
 /** Blocks behind the head that are looked at again. Base has not replaced deeper ones. */
 const DEPTH_BLOCKS = 64n;
-const MAX_PAYMENTS = 2_000;
+const MAX_RECORDS = 2_000;
 
 /**
- * Notices settled payments whose block was replaced and queues them again. The settler reads the chain before it sends,
- * so a payment that came back in another block settles there without a second transaction.
+ * Notices transactions and payments whose block was replaced. A transaction of ours is opened again with the bytes it
+ * has, so the same nonce and the same authorizations come back; a payment that somebody else had submitted is queued,
+ * and the settler reads the chain before it sends.
  */
 export class WatchReorgs {
   constructor(
@@ -15,19 +16,25 @@ export class WatchReorgs {
     private readonly chain: EvmChain,
   ) {}
 
-  /** @returns how many payments lost their block. */
-  async check(): Promise<number> {
+  async check(): Promise<void> {
     const head = await this.chain.latestBlockNumber();
-    const recent = await this.store.listSettledSince(head > DEPTH_BLOCKS ? head - DEPTH_BLOCKS : 0n, MAX_PAYMENTS);
-    const hashes = new Map<bigint, `0x${string}` | null>();
-    let lost = 0;
-    for (const payment of recent) {
-      if (!hashes.has(payment.blockNumber)) hashes.set(payment.blockNumber, await this.chain.blockHash(payment.blockNumber));
-      // A node that does not have the block (yet, or any more) proves nothing about it.
-      const current = hashes.get(payment.blockNumber);
-      if (current === null || current === payment.blockHash) continue;
-      if (await this.store.requeue(payment, 'block_lost')) lost += 1;
+    const since = head > DEPTH_BLOCKS ? head - DEPTH_BLOCKS : 0n;
+    const isLost = this.lostBlocks();
+    for (const record of await this.store.listMinedSince(since, MAX_RECORDS)) {
+      if (await isLost(record)) await this.store.reopenTransaction(record);
     }
-    return lost;
+    for (const payment of await this.store.listSettledByOthersSince(since, MAX_RECORDS)) {
+      if (await isLost(payment)) await this.store.requeue(payment, 'block_lost');
+    }
+  }
+
+  /** Each block is asked for once. A node that does not have a block (yet, or any more) proves nothing about it. */
+  private lostBlocks(): (place: { blockNumber: bigint; blockHash: string }) => Promise<boolean> {
+    const hashes = new Map<bigint, string | null>();
+    return async ({ blockNumber, blockHash }) => {
+      if (!hashes.has(blockNumber)) hashes.set(blockNumber, await this.chain.blockHash(blockNumber));
+      const current = hashes.get(blockNumber) ?? null;
+      return current !== null && current !== blockHash;
+    };
   }
 }

@@ -5,6 +5,7 @@ import {
   LeaseLostError,
   type Inclusion,
   type Lease,
+  type MinedRecord,
   type SettlementStore,
   type StoredTransaction,
 } from '../application/ports/settlement-store';
@@ -230,12 +231,23 @@ export class SettlementRepository implements SettlementStore {
     });
   }
 
-  async listSettledSince(
+  async listMinedSince(blockNumber: bigint, limit: number): Promise<readonly MinedRecord[]> {
+    const { rows } = await this.pool.query<{ id: string; block_number: string; block_hash: Hex }>(
+      `SELECT id, block_number, block_hash FROM settlement_transactions
+       WHERE network = $1 AND state IN ('succeeded', 'reverted') AND block_number >= $2 ORDER BY block_number LIMIT $3`,
+      [this.network, blockNumber.toString(), limit],
+    );
+    return rows.map((row) => ({ id: row.id, blockNumber: BigInt(row.block_number), blockHash: row.block_hash }));
+  }
+
+  async listSettledByOthersSince(
     blockNumber: bigint,
     limit: number,
   ): Promise<readonly (Payment & { blockNumber: bigint; blockHash: Hex })[]> {
     const { rows } = await this.pool.query<PaymentRow>(
-      `SELECT ${PAYMENT_COLUMNS} FROM payments WHERE state = 'settled' AND network = $1 AND block_number >= $2 ORDER BY block_number LIMIT $3`,
+      `SELECT ${PAYMENT_COLUMNS} FROM payments WHERE state = 'settled' AND network = $1 AND block_number >= $2
+         AND NOT EXISTS (SELECT 1 FROM settlement_transactions ours WHERE ours.transaction_hash = payments.transaction_hash)
+       ORDER BY block_number LIMIT $3`,
       [this.network, blockNumber.toString(), limit],
     );
     return rows.flatMap((row) =>
@@ -243,6 +255,38 @@ export class SettlementRepository implements SettlementStore {
         ? []
         : [{ ...toPayment(row), blockNumber: BigInt(row.block_number), blockHash: row.block_hash as Hex }],
     );
+  }
+
+  async reopenTransaction(record: MinedRecord): Promise<void> {
+    await inTransaction(this.pool, async (client) => {
+      const { rows } = await client.query<{ transaction_hash: Hex }>(
+        `UPDATE settlement_transactions SET state = 'sent', block_number = NULL, block_hash = NULL, gas_used = NULL,
+           effective_gas_price_wei = NULL, resolved_at = NULL
+         WHERE id = $1 AND block_hash = $2 AND state IN ('succeeded', 'reverted') RETURNING transaction_hash`,
+        [record.id, record.blockHash],
+      );
+      if (rows[0] === undefined) return;
+      const detail = {
+        reason: 'block_lost',
+        transactionHash: rows[0].transaction_hash,
+        blockNumber: record.blockNumber.toString(),
+      };
+      const { rows: lost } = await client.query<{ id: string; attempt: number }>(
+        `UPDATE payments SET state = 'queued', queued_at = now(), settlement_transaction_id = $1, transaction_hash = NULL,
+           block_number = NULL, block_hash = NULL, settled_at = NULL
+         WHERE state = 'settled' AND network = $2 AND transaction_hash = $3 RETURNING id, attempt`,
+        [record.id, this.network, rows[0].transaction_hash],
+      );
+      await client.query(`UPDATE payments SET state = 'broadcast' WHERE id = ANY ($1::uuid[])`, [
+        lost.map((payment) => payment.id),
+      ]);
+      for (const payment of lost) {
+        const event = { paymentId: payment.id, attempt: payment.attempt, actor: 'settler', detail };
+        await appendPaymentEvent(client, { ...event, kind: 'block_lost', from: 'settled', to: 'queued' });
+        await appendPaymentEvent(client, { ...event, kind: 'broadcast', from: 'queued', to: 'broadcast' });
+        await notifyPaymentChanged(client, payment.id);
+      }
+    });
   }
 
   /** Compare-and-set from the state that the caller saw; false when it has changed since. */

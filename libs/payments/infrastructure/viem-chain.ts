@@ -230,7 +230,7 @@ function revertReason(error: unknown): string | null {
   if (!(error instanceof BaseError)) return null;
   const reverted = error.walk((cause) => cause instanceof ExecutionRevertedError || isRevertCode(cause));
   if (reverted === null) return null;
-  const details = (reverted as { details?: string; message: string }).details ?? (reverted).message;
+  const details = (reverted as { details?: string; message: string }).details ?? reverted.message;
   return (
     details
       .replace(/^execution reverted:?\s*/i, '')

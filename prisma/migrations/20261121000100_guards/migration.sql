@@ -72,6 +72,8 @@ ALTER TABLE settlement_transactions
   ADD CONSTRAINT settlement_transactions_state_known CHECK (state IN ('stored', 'sent', 'succeeded', 'reverted', 'dropped'));
 CREATE UNIQUE INDEX settlement_transactions_live_nonce ON settlement_transactions (network, signer, evm_nonce) WHERE state <> 'dropped';
 CREATE INDEX settlement_transactions_unresolved ON settlement_transactions (signer, evm_nonce) WHERE state IN ('stored', 'sent');
+CREATE INDEX settlement_transactions_mined ON settlement_transactions (block_number) WHERE state IN ('succeeded', 'reverted');
+CREATE INDEX payments_transaction ON payments (transaction_hash) WHERE transaction_hash IS NOT NULL;
 CREATE FUNCTION settlement_transactions_guard() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF (OLD.id, OLD.network, OLD.signer, OLD.evm_nonce, OLD.fence, OLD.raw_transaction, OLD.transaction_hash)

@@ -71,6 +71,23 @@ export interface SettlementStore {
   markUnknown(payment: Payment): Promise<boolean>;
   /** broadcast | unknown | settled → queued. */
   requeue(payment: Payment, reason: string): Promise<boolean>;
-  /** Settled payments of the newest blocks, whose block may still be replaced. */
-  listSettledSince(blockNumber: bigint, limit: number): Promise<readonly (Payment & { blockNumber: bigint; blockHash: Hex })[]>;
+  /** Mined transactions of the newest blocks, whose block may still be replaced. */
+  listMinedSince(blockNumber: bigint, limit: number): Promise<readonly MinedRecord[]>;
+  /** Settled payments of the newest blocks whose transaction was somebody else's. */
+  listSettledByOthersSince(
+    blockNumber: bigint,
+    limit: number,
+  ): Promise<readonly (Payment & { blockNumber: bigint; blockHash: Hex })[]>;
+  /**
+   * The block of a mined transaction is lost: the transaction is on its way again, and so are its settled payments
+   * (settled → queued → broadcast), without new bytes.
+   */
+  reopenTransaction(record: MinedRecord): Promise<void>;
+}
+
+/** A transaction that was seen in a block. */
+export interface MinedRecord {
+  readonly id: string;
+  readonly blockNumber: bigint;
+  readonly blockHash: Hex;
 }

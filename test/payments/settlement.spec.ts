@@ -1,0 +1,303 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createWalletClient, http, parseAbi, parseSignature as splitSignature, type PrivateKeyAccount } from 'viem';
+import { baseSepolia } from 'viem/chains';
+import { devPrivateKey } from '@tollbox/platform/config/dev-keys';
+import { transferCallData } from '@tollbox/payments/infrastructure/transfer-call';
+import { PaymentsHarness, NETWORK, PAY_TO, PRICE_ATOMIC } from '../support/payments/harness';
+import { accountOf, randomNonce, signAuthorization, v2Header } from '../support/payments/sign';
+
+let world: PaymentsHarness;
+beforeEach(async () => {
+  world = await PaymentsHarness.start();
+});
+afterEach(async () => {
+  await world.stop();
+});
+
+const wallet = (account: PrivateKeyAccount) =>
+  createWalletClient({ account, chain: baseSepolia, transport: http(world.chain.rpcUrl) });
+const elsewhere = accountOf(devPrivateKey(7));
+
+/** With no settler running a payment stays queued, and its request waits. */
+async function isQueued(): Promise<void> {
+  while ((await world.states())['queued'] !== 1) await sleep(10);
+}
+
+/** Waits for the state that a settler brings about. */
+async function untilState(state: string): Promise<void> {
+  for (let tries = 0; tries < 500; tries++) {
+    if ((await world.states())[state] === 1) return;
+    await sleep(20);
+  }
+  throw new Error(`no payment became ${state}: ${JSON.stringify(await world.states())}`);
+}
+
+async function signedHeader(payer: PrivateKeyAccount, options: { validBefore?: bigint; nonce?: `0x${string}` } = {}) {
+  const signed = await signAuthorization({ network: NETWORK, payer, payTo: PAY_TO, amountAtomic: PRICE_ATOMIC, ...options });
+  return { ...signed, header: v2Header(NETWORK, signed.authorization, signed.signature) };
+}
+
+describe('between claim and settlement the payer', () => {
+  it('empties the wallet: refused, no answer, the work is taken back, no gas is spent', async () => {
+    const payer = await world.payer(PRICE_ATOMIC);
+    const { header } = await signedHeader(payer);
+    const outcome = world.pay(header);
+    await isQueued();
+    await wallet(payer).writeContract({
+      address: NETWORK.usdc,
+      abi: parseAbi(['function transfer(address to, uint256 value) returns (bool)']),
+      functionName: 'transfer',
+      args: [elsewhere.address, PRICE_ATOMIC],
+    });
+    world.startSettler();
+    expect(await outcome).toMatchObject({ kind: 'refused', payment: { state: 'failed', failReason: 'insufficient_funds' } });
+    while (world.operation.revoked.length === 0) await sleep(20);
+    expect(world.operation.revoked).toEqual(world.operation.runs);
+    expect((await world.pool.query('SELECT 1 FROM settlement_transactions')).rowCount).toBe(0);
+    expect(await world.pay(header)).toMatchObject({ kind: 'refused' }); // and stays so
+  });
+
+  it('cancels the authorization: refused', async () => {
+    const payer = await world.payer(PRICE_ATOMIC);
+    const { header, authorization } = await signedHeader(payer);
+    const outcome = world.pay(header);
+    await isQueued();
+    const signature = await payer.signTypedData({
+      domain: { ...NETWORK.usdcDomain, chainId: NETWORK.chainId, verifyingContract: NETWORK.usdc },
+      types: {
+        CancelAuthorization: [
+          { name: 'authorizer', type: 'address' },
+          { name: 'nonce', type: 'bytes32' },
+        ],
+      },
+      primaryType: 'CancelAuthorization',
+      message: { authorizer: payer.address, nonce: authorization.nonce },
+    });
+    const { r, s, yParity } = splitSignature(signature);
+    await wallet(payer).writeContract({
+      address: NETWORK.usdc,
+      abi: parseAbi(['function cancelAuthorization(address authorizer, bytes32 nonce, uint8 v, bytes32 r, bytes32 s)']),
+      functionName: 'cancelAuthorization',
+      args: [payer.address, authorization.nonce, 27 + yParity, r, s],
+    });
+    world.startSettler();
+    expect(await outcome).toMatchObject({ kind: 'refused', payment: { failReason: 'authorization_canceled' } });
+  });
+
+  it('submits it himself: settled, with his transaction', async () => {
+    const payer = await world.payer(PRICE_ATOMIC);
+    const { header, authorization, signature } = await signedHeader(payer);
+    const outcome = world.pay(header);
+    await isQueued();
+    const hash = await wallet(elsewhere).sendTransaction({ to: NETWORK.usdc, data: transferCallData(authorization, signature) });
+    world.startSettler();
+    expect(await outcome).toMatchObject({ kind: 'paid', payment: { state: 'settled', transactionHash: hash } });
+    expect(await world.chain.balanceOf(PAY_TO)).toBe(PRICE_ATOMIC);
+  });
+
+  it('spends the same nonce elsewhere: refused', async () => {
+    const payer = await world.payer(PRICE_ATOMIC * 2n);
+    const nonce = randomNonce();
+    const { header } = await signedHeader(payer, { nonce });
+    const outcome = world.pay(header);
+    await isQueued();
+    const other = await signAuthorization({
+      network: NETWORK,
+      payer,
+      payTo: elsewhere.address,
+      amountAtomic: PRICE_ATOMIC,
+      nonce,
+    });
+    await wallet(elsewhere).sendTransaction({ to: NETWORK.usdc, data: transferCallData(other.authorization, other.signature) });
+    world.startSettler();
+    expect(await outcome).toMatchObject({ kind: 'refused', payment: { failReason: 'authorization_used_elsewhere' } });
+    expect(await world.chain.balanceOf(PAY_TO)).toBe(0n);
+  });
+
+  it('has used the nonce before the claim: rejected, nothing runs', async () => {
+    const payer = await world.payer(PRICE_ATOMIC * 2n);
+    const { header, authorization, signature } = await signedHeader(payer);
+    await wallet(elsewhere).sendTransaction({ to: NETWORK.usdc, data: transferCallData(authorization, signature) });
+    expect(await world.pay(header)).toMatchObject({ kind: 'rejected', rejection: { reason: 'invalid_transaction_state' } });
+    expect(world.operation.runs).toHaveLength(0);
+  });
+});
+
+describe('the settler', () => {
+  it('expires what it reaches too late', async () => {
+    const payer = await world.payer(PRICE_ATOMIC);
+    const nowS = BigInt(Math.floor(Date.now() / 1000));
+    const { header } = await signedHeader(payer, { validBefore: nowS + 25n });
+    const outcome = world.pay(header);
+    await isQueued();
+    await world.chain.rpc('evm_setNextBlockTimestamp', [Number(nowS) + 60]);
+    await world.chain.mine();
+    world.startSettler();
+    expect(await outcome).toMatchObject({ kind: 'refused', payment: { state: 'expired' } });
+    expect(await world.chain.balanceOf(PAY_TO)).toBe(0n);
+  });
+
+  it('answers 503 and not 402 while the outcome is open, and the answer once the block is there', async () => {
+    await world.stop();
+    world = await PaymentsHarness.start({ SETTLEMENT_CONFIRM_WAIT_MS: '1000', SETTLEMENT_UNKNOWN_AFTER_MS: '1000' });
+    const payer = await world.payer(PRICE_ATOMIC);
+    const { header } = await signedHeader(payer);
+    await world.chain.setAutomine(false);
+    world.startSettler();
+    expect(await world.pay(header)).toMatchObject({
+      kind: 'error',
+      error: { code: 'settlement_pending', retryAfterSeconds: 2 },
+      charged: 'unknown',
+    });
+    await untilState('unknown');
+    await world.chain.mine();
+    expect(await world.pay(header)).toMatchObject({ kind: 'paid', payment: { state: 'settled' } });
+    expect(world.operation.runs).toHaveLength(1);
+  });
+
+  it('sends again, after a restart, the bytes that a dead worker stored and never sent', async () => {
+    const payer = await world.payer(PRICE_ATOMIC);
+    const { header } = await signedHeader(payer);
+    const outcome = world.pay(header);
+    await isQueued();
+    const { hash } = await storeAsDeadWorker({ send: false });
+    world.startSettler('worker-2');
+    expect(await outcome).toMatchObject({ kind: 'paid', payment: { transactionHash: hash } });
+    expect(await world.chain.balanceOf(PAY_TO)).toBe(PRICE_ATOMIC);
+  });
+
+  it('finds, after a restart, the transaction that a dead worker sent', async () => {
+    const payer = await world.payer(PRICE_ATOMIC);
+    const { header } = await signedHeader(payer);
+    const outcome = world.pay(header);
+    await isQueued();
+    const { hash } = await storeAsDeadWorker({ send: true });
+    world.startSettler('worker-2');
+    expect(await outcome).toMatchObject({ kind: 'paid', payment: { transactionHash: hash } });
+    expect((await world.pool.query('SELECT 1 FROM settlement_transactions')).rowCount).toBe(1);
+  });
+
+  it('never passes a nonce that is stored, and queues a payment again whose nonce was taken by another transaction', async () => {
+    const payer = await world.payer(PRICE_ATOMIC);
+    const { header } = await signedHeader(payer);
+    const outcome = world.pay(header);
+    await isQueued();
+    const { hash } = await storeAsDeadWorker({ send: false });
+    // The key is used behind our back, with the nonce of the stored transaction.
+    await wallet(accountOf(devPrivateKey(0))).sendTransaction({ to: elsewhere.address, value: 1n });
+    await world.pool.query(`UPDATE settlement_transactions SET stored_at = now() - interval '6 seconds'`);
+    world.startSettler('worker-2');
+    const settled = await outcome;
+    expect(settled.kind).toBe('paid');
+    await world.stopSettler(); // it records the mined transaction after the payment
+    const { rows } = await world.pool.query(
+      'SELECT transaction_hash, state, evm_nonce FROM settlement_transactions ORDER BY stored_at',
+    );
+    expect(rows).toMatchObject([
+      { transaction_hash: hash, state: 'dropped', evm_nonce: '0' },
+      { state: 'succeeded', evm_nonce: '1' },
+    ]);
+    expect(await world.chain.balanceOf(PAY_TO)).toBe(PRICE_ATOMIC);
+  });
+
+  it('lets one of two workers sign, and stores nothing under a fence that is over', async () => {
+    const first = await world.settlements.acquireLease('settler:test', 'worker-1', 60_000);
+    expect(await world.settlements.acquireLease('settler:test', 'worker-2', 60_000)).toBeNull();
+    await world.pool.query(`UPDATE leases SET expires_at = now() - interval '1 second'`);
+    const second = await world.settlements.acquireLease('settler:test', 'worker-2', 60_000);
+    expect(second!.fence).toBe(first!.fence + 1n);
+    const bytes = {
+      signer: accountOf(devPrivateKey(0)).address.toLowerCase() as `0x${string}`,
+      evmNonce: 0n,
+      raw: '0x01',
+      hash: '0x02',
+    } as const;
+    await expect(world.settlements.storeTransaction(first!, '00000000-0000-4000-8000-000000000000', bytes)).rejects.toThrow(
+      'held by another process',
+    );
+    expect((await world.pool.query('SELECT 1 FROM settlement_transactions')).rowCount).toBe(0);
+  });
+
+  it('settles everything once with two workers on one database', async () => {
+    world.startSettler('worker-1');
+    const other = world.startSettler('worker-2');
+    const payer = await world.payer(PRICE_ATOMIC * 10n);
+    const headers = await Promise.all(Array.from({ length: 10 }, () => world.header(payer)));
+    const outcomes = await Promise.all(headers.map((header) => world.pay(header)));
+    expect(outcomes.every((outcome) => outcome.kind === 'paid')).toBe(true);
+    expect(await world.chain.balanceOf(PAY_TO)).toBe(PRICE_ATOMIC * 10n);
+    expect(await world.settledAtomic()).toBe(PRICE_ATOMIC * 10n);
+    await other.beforeApplicationShutdown();
+  });
+
+  it('queues a settled payment again when its block is lost, and settles it in another', async () => {
+    const payer = await world.payer(PRICE_ATOMIC);
+    const { header } = await signedHeader(payer);
+    const snapshot = await world.chain.rpc('evm_snapshot');
+    world.startSettler();
+    expect((await world.pay(header)).kind).toBe('paid');
+    await world.chain.rpc('evm_revert', [snapshot]);
+    await world.chain.mine(2);
+    expect(await world.chain.balanceOf(PAY_TO)).toBe(0n);
+    while (!(await world.eventKinds()).includes('block_lost')) await sleep(50);
+    await untilState('settled');
+    expect(await world.chain.balanceOf(PAY_TO)).toBe(PRICE_ATOMIC);
+    expect((await world.pay(header)).kind).toBe('paid');
+    expect(world.operation.runs).toHaveLength(1);
+  });
+
+  async function storeAsDeadWorker(options: { send: boolean }): Promise<{ hash: `0x${string}` }> {
+    const { ViemSettlementWallet } = await import('@tollbox/payments/infrastructure/viem-wallet');
+    const key = new ViemSettlementWallet(world.viemChain, NETWORK, devPrivateKey(0));
+    const [payment] = await world.settlements.listQueued(1);
+    const lease = await world.settlements.acquireLease(`settler:base-sepolia:${key.address}`, 'dead-worker', 1_000);
+    const signed = await key.signTransfer(
+      payment!.authorization,
+      payment!.signature,
+      await key.pendingNonce(),
+      200_000n,
+      await key.fees(),
+    );
+    const evmNonce = await key.pendingNonce();
+    await world.settlements.storeTransaction(lease!, payment!.id, { ...signed, signer: key.address, evmNonce });
+    if (options.send) await key.send(signed.raw);
+    return { hash: signed.hash };
+  }
+});
+
+describe('a contract wallet', () => {
+  it('pays by EIP-1271 and settles through the bytes form', async () => {
+    world.startSettler();
+    const owner = accountOf(devPrivateKey(2));
+    const contract = await world.chain.deploySmartWallet(owner.address);
+    await world.chain.mint(contract, PRICE_ATOMIC);
+    const signed = await signAuthorization({
+      network: NETWORK,
+      payer: owner,
+      from: contract,
+      payTo: PAY_TO,
+      amountAtomic: PRICE_ATOMIC,
+    });
+    const outcome = await world.pay(v2Header(NETWORK, signed.authorization, signed.signature));
+    expect(outcome).toMatchObject({ kind: 'paid', payment: { payerKind: 'contract', state: 'settled' } });
+    expect(await world.chain.balanceOf(contract)).toBe(0n);
+  });
+
+  it('is refused when another key signed, although ECDSA recovers a key', async () => {
+    const owner = accountOf(devPrivateKey(2));
+    const contract = await world.chain.deploySmartWallet(owner.address);
+    await world.chain.mint(contract, PRICE_ATOMIC);
+    const thief = accountOf(devPrivateKey(3));
+    const signed = await signAuthorization({
+      network: NETWORK,
+      payer: thief,
+      from: contract,
+      payTo: PAY_TO,
+      amountAtomic: PRICE_ATOMIC,
+    });
+    expect(await world.pay(v2Header(NETWORK, signed.authorization, signed.signature))).toMatchObject({
+      kind: 'rejected',
+      rejection: { details: 'Invalid signature' },
+    });
+  });
+});

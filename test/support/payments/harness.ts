@@ -1,0 +1,256 @@
+import { Pool } from 'pg';
+import { privateKeyToAccount, type PrivateKeyAccount } from 'viem/accounts';
+import { z } from 'zod';
+import type { Chain } from '@tollbox/devstack/chain';
+import { AwaitOutcome } from '@tollbox/payments/application/await-outcome';
+import { ClaimPayment } from '@tollbox/payments/application/claim-payment';
+import { ConcludeClaim } from '@tollbox/payments/application/conclude-claim';
+import { ExecuteClaim } from '@tollbox/payments/application/execute-claim';
+import type { PaidOutcome } from '@tollbox/payments/application/outcomes';
+import { PayForOperation } from '@tollbox/payments/application/pay-for-operation';
+import { RecoverClaim } from '@tollbox/payments/application/recover-claim';
+import { VerifyPayment } from '@tollbox/payments/application/verify-payment';
+import { decodePaymentHeader } from '@tollbox/payments/domain/payment-header';
+import { NETWORKS, type Hex } from '@tollbox/payments/domain/networks';
+import { PostgresPaymentSignals } from '@tollbox/payments/infrastructure/payment-signals';
+import { PaymentsRepository } from '@tollbox/payments/infrastructure/payments.repository';
+import { SettlementRepository } from '@tollbox/payments/infrastructure/settlement.repository';
+import { loadSignatureRecovery } from '@tollbox/payments/infrastructure/signature-recovery';
+import { ViemChain } from '@tollbox/payments/infrastructure/viem-chain';
+import { ViemSettlementWallet } from '@tollbox/payments/infrastructure/viem-wallet';
+import { SettlementRunner } from '@tollbox/payments/settlement-runner';
+import { loadConfig, type Config } from '@tollbox/platform/config/config';
+import { devPrivateKey } from '@tollbox/platform/config/dev-keys';
+import { TollboxError } from '@tollbox/platform/errors/tollbox-error';
+import {
+  OperationRegistry,
+  type Operation,
+  type OperationAnswer,
+  type OperationOutcome,
+} from '@tollbox/platform/operations/operation';
+import { testChain, testDatabase, type TestDatabase } from '../stack';
+import { signAuthorization, v1Header, v2Header, type SignOptions } from './sign';
+
+export const NETWORK = NETWORKS['base-sepolia'];
+export const PRICE_ATOMIC = 1_000n;
+export const PAY_TO = privateKeyToAccount(devPrivateKey(8)).address.toLowerCase() as Hex;
+const SETTLEMENT_KEY = devPrivateKey(0);
+
+/** An operation that counts what was asked of it. Its records are what `outcomeOf` answers from. */
+export class CountingOperation implements Operation<{ note?: string | undefined }> {
+  readonly name = 'test.count';
+  readonly body = z.object({ note: z.string().optional() });
+  readonly answer = z.object({ count: z.number() });
+  runs: string[] = [];
+  revoked: string[] = [];
+  outcomes = new Map<string, OperationOutcome>();
+  /** What the next runs do before they answer. */
+  behaviour: (operationId: string) => Promise<void> = () => Promise.resolve();
+  admission: () => Promise<void> = () => Promise.resolve();
+  readonly deadlineMs = (): number => 1_000;
+  admit(): Promise<void> {
+    return this.admission();
+  }
+  outcomeOf(operationId: string): Promise<OperationOutcome> {
+    return Promise.resolve(this.outcomes.get(operationId) ?? { kind: 'not_started' });
+  }
+  revoke(operationId: string): Promise<void> {
+    this.revoked.push(operationId);
+    return Promise.resolve();
+  }
+  async run(operationId: string): Promise<OperationAnswer> {
+    this.runs.push(operationId);
+    await this.behaviour(operationId);
+    const answer = { status: 200, body: { count: this.runs.length, operationId } };
+    this.outcomes.set(operationId, { kind: 'done', answer });
+    return answer;
+  }
+}
+
+export interface PayOptions {
+  readonly version?: 1 | 2;
+  readonly body?: string;
+  readonly path?: string;
+  readonly priceAtomic?: bigint;
+}
+
+/** Payments on a real database and a real chain, with a gateway side (`pay`) and a worker side (`startSettler`). */
+export class PaymentsHarness {
+  readonly operation = new CountingOperation();
+  readonly problems: string[] = [];
+  private runner: SettlementRunner | null = null;
+  private requests = 0;
+
+  private constructor(
+    readonly config: Config,
+    readonly database: TestDatabase,
+    readonly chain: Chain,
+    readonly pool: Pool,
+    readonly store: PaymentsRepository,
+    readonly settlements: SettlementRepository,
+    readonly signals: PostgresPaymentSignals,
+    readonly viemChain: ViemChain,
+    readonly verify: VerifyPayment,
+  ) {}
+
+  static async start(overrides: Record<string, string> = {}): Promise<PaymentsHarness> {
+    const [database, chain] = await Promise.all([testDatabase(), testChain()]);
+    const config = loadConfig({
+      DATABASE_URL: database.url,
+      RPC_URL: chain.rpcUrl,
+      PAY_TO,
+      SETTLEMENT_PRIVATE_KEY: SETTLEMENT_KEY,
+      SETTLEMENT_CONFIRM_WAIT_MS: '20000',
+      SETTLEMENT_POLL_MS: '50',
+      SETTLEMENT_LEASE_MS: '2000',
+      CLAIM_LEASE_MS: '1000',
+      ...overrides,
+    });
+    const pool = new Pool({ connectionString: database.url, max: 20 });
+    const signals = new PostgresPaymentSignals(database.url, () => undefined);
+    await signals.start();
+    const viemChain = new ViemChain({
+      network: NETWORK,
+      rpcUrl: chain.rpcUrl,
+      timeoutMs: 5_000,
+      eip1271GasCap: 300_000n,
+      nowMs: () => Date.now(),
+    });
+    const verify = new VerifyPayment(NETWORK, viemChain, await loadSignatureRecovery());
+    const store = new PaymentsRepository(pool);
+    return new PaymentsHarness(
+      config,
+      database,
+      chain,
+      pool,
+      store,
+      new SettlementRepository(pool, NETWORK.caip2),
+      signals,
+      viemChain,
+      verify,
+    );
+  }
+
+  /** A wallet with this much USDC. */
+  async payer(balanceAtomic: bigint, index = 1): Promise<PrivateKeyAccount> {
+    const account = privateKeyToAccount(devPrivateKey(index));
+    await this.chain.mint(account.address, balanceAtomic);
+    return account;
+  }
+
+  /** A payment header of this wallet. */
+  async header(payer: PrivateKeyAccount, options: Partial<SignOptions> & { version?: 1 | 2 } = {}): Promise<string> {
+    const { authorization, signature } = await signAuthorization({
+      network: NETWORK,
+      payer,
+      payTo: PAY_TO,
+      amountAtomic: PRICE_ATOMIC,
+      ...options,
+    });
+    return options.version === 1 ? v1Header(NETWORK, authorization, signature) : v2Header(NETWORK, authorization, signature);
+  }
+
+  /** What a gateway does with this header; `gateway` names the process, so that two can be told apart. */
+  async pay(header: string, options: PayOptions = {}, gateway = 'gateway-1'): Promise<PaidOutcome> {
+    const decoded = decodePaymentHeader(header);
+    if (decoded.kind !== 'payment') throw new Error(`not a payment: ${decoded.kind}`);
+    const path = options.path ?? '/test/count';
+    return this.gateway(gateway).pay({
+      operation: this.operation,
+      body: {},
+      rawBody: Buffer.from(options.body ?? '{}'),
+      method: 'POST',
+      path,
+      requestId: `request-${++this.requests}`,
+      payload: decoded.payload,
+      terms: {
+        operation: this.operation.name,
+        network: NETWORK,
+        payTo: PAY_TO,
+        priceAtomic: options.priceAtomic ?? PRICE_ATOMIC,
+        maxTimeoutSeconds: 300,
+        resourceUrl: `http://seller.example${path}`,
+        description: 'count',
+      },
+      run: ({ operationId }) => this.operation.run(operationId),
+    });
+  }
+
+  gateway(leaseHolder: string): PayForOperation {
+    const { config } = this;
+    const conclude = new ConcludeClaim(this.store, config.ANSWER_RETENTION_MS);
+    const recover = this.recoverAs(leaseHolder);
+    const limits = { leaseHolder, leaseMs: config.CLAIM_LEASE_MS, maxInFlightPerPayer: config.MAX_IN_FLIGHT_PAYMENTS_PER_PAYER };
+    const onProblem = (error: unknown, what: string) => void this.problems.push(`${what}: ${String(error)}`);
+    return new PayForOperation(
+      this.store,
+      this.verify,
+      new ClaimPayment(this.store, this.viemChain, limits),
+      new ExecuteClaim(
+        this.store,
+        conclude,
+        { reached: () => undefined },
+        { leaseHolder, leaseMs: config.CLAIM_LEASE_MS, onProblem },
+      ),
+      new AwaitOutcome(this.store, this.signals, recover, config.SETTLEMENT_CONFIRM_WAIT_MS),
+      [privateKeyToAccount(SETTLEMENT_KEY).address.toLowerCase() as Hex],
+    );
+  }
+
+  recoverAs(leaseHolder: string): RecoverClaim {
+    const conclude = new ConcludeClaim(this.store, this.config.ANSWER_RETENTION_MS);
+    return new RecoverClaim(this.store, conclude, new OperationRegistry([this.operation]), leaseHolder);
+  }
+
+  startSettler(name = 'worker-1'): SettlementRunner {
+    const runner = new SettlementRunner({
+      config: this.config,
+      payments: this.store,
+      store: this.settlements,
+      chain: this.viemChain,
+      wallet: new ViemSettlementWallet(this.viemChain, NETWORK, SETTLEMENT_KEY),
+      signals: this.signals,
+      recover: this.recoverAs(name),
+      operations: new OperationRegistry([this.operation]),
+      phases: { reached: () => undefined },
+      leaseHolder: name,
+      onProblem: (error, what) => void this.problems.push(`${what}: ${String(error)}`),
+    });
+    runner.onApplicationBootstrap();
+    this.runner ??= runner;
+    return runner;
+  }
+
+  async stopSettler(): Promise<void> {
+    await this.runner?.beforeApplicationShutdown();
+    this.runner = null;
+  }
+
+  async states(): Promise<Record<string, number>> {
+    const { rows } = await this.pool.query<{ state: string; count: string }>(
+      'SELECT state, count(*) FROM payments GROUP BY state',
+    );
+    return Object.fromEntries(rows.map((row) => [row.state, Number(row.count)]));
+  }
+
+  async settledAtomic(): Promise<bigint> {
+    const { rows } = await this.pool.query<{ sum: string | null }>(
+      `SELECT sum(amount_atomic) FROM payments WHERE state = 'settled'`,
+    );
+    return BigInt(rows[0]?.sum ?? 0);
+  }
+
+  async eventKinds(): Promise<string[]> {
+    const { rows } = await this.pool.query<{ kind: string }>('SELECT kind FROM payment_events ORDER BY id');
+    return rows.map((row) => row.kind);
+  }
+
+  async stop(): Promise<void> {
+    await this.stopSettler();
+    await this.signals.close();
+    await this.pool.end();
+    await Promise.all([this.chain.stop(), this.database.drop()]);
+  }
+}
+
+export const refuse = (code: ConstructorParameters<typeof TollboxError>[0]) => () => Promise.reject(new TollboxError(code));
