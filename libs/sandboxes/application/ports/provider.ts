@@ -94,14 +94,7 @@ export interface SandboxProvider {
 export const SANDBOX_PROVIDER = Symbol('SandboxProvider');
 
 export type ProviderErrorKind =
-  | 'gone'
-  | 'not_found'
-  | 'unavailable'
-  | 'rate_limited'
-  | 'timeout'
-  | 'invalid'
-  | 'misconfigured'
-  | 'internal';
+  'gone' | 'not_found' | 'unavailable' | 'rate_limited' | 'timeout' | 'invalid' | 'misconfigured' | 'internal';
 
 /** What a provider throws, whatever its own library threw. */
 export class ProviderError extends Error {

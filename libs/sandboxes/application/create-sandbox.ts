@@ -1,0 +1,135 @@
+import { TollboxError } from '@tollbox/platform/errors/tollbox-error';
+import type { PhaseObserver } from '@tollbox/platform/faults/phase-boundaries';
+import { createAnswer, type CreateAnswer } from '../domain/answers';
+import type { Sandbox, SandboxOrder } from '../domain/sandbox';
+import type { EndSandbox } from './end-sandbox';
+import { refuseNewSandbox } from './admit-create';
+import type { InstallationView } from './ports/installation-view';
+import { ProviderError, type CreatedSandbox } from './ports/provider';
+import type { SandboxStore } from './ports/sandbox-store';
+import type { ProviderCalls } from './provider-calls';
+import { toBuyerError } from './provider-failure';
+import type { SandboxSettings } from './settings';
+
+export interface CreateCall {
+  readonly owner: string;
+  readonly operationId: string;
+  readonly order: SandboxOrder;
+}
+
+/** Makes a new sandbox id. */
+export type NewId = () => string;
+
+/**
+ * Creates a sandbox: the row first, then the provider object. Every step is a compare-and-set, so that a process that was
+ * given up meanwhile notices it, removes what it made and answers nothing.
+ */
+export class CreateSandbox {
+  constructor(
+    private readonly store: SandboxStore,
+    private readonly provider: ProviderCalls,
+    private readonly installation: InstallationView,
+    private readonly ender: EndSandbox,
+    private readonly settings: SandboxSettings,
+    private readonly phases: PhaseObserver,
+    private readonly newId: NewId,
+  ) {}
+
+  /** @throws TollboxError; nothing that was made stays behind */
+  async execute(call: CreateCall): Promise<CreateAnswer> {
+    const sandbox = await this.request(call);
+    const by = { actor: call.owner, operationId: call.operationId };
+    const started = await this.store.change({
+      id: sandbox.id,
+      from: ['requested'],
+      to: 'provisioning',
+      kind: 'provisioning',
+      onlyIfDesired: 'running',
+      ...by,
+    });
+    if (started === null) throw new TollboxError('operation_interrupted');
+    const created = await this.provision(sandbox, call);
+    const running = await this.store.change({
+      id: sandbox.id,
+      from: ['provisioning'],
+      to: 'running',
+      kind: 'started',
+      onlyIfDesired: 'running',
+      providerRef: created.providerRef,
+      imageDigest: created.imageDigest,
+      ...by,
+    });
+    return createAnswer(running ?? (await this.settledByAnother(sandbox, created, call)));
+  }
+
+  private async request(call: CreateCall): Promise<Sandbox> {
+    const { isolation, networkPolicy } = this.provider.capabilities();
+    const result = await this.store.requestSandbox(
+      {
+        ...call.order,
+        id: this.newId(),
+        owner: call.owner,
+        operationId: call.operationId,
+        provider: this.provider.name,
+        isolation,
+        networkPolicy,
+        createDeadlineMs: this.settings.createDeadlineMs,
+      },
+      this.settings,
+    );
+    if (result === 'abandoned') throw new TollboxError('operation_interrupted');
+    return typeof result === 'string' ? refuseNewSandbox(result) : result;
+  }
+
+  private async provision(sandbox: Sandbox, { order, owner, operationId }: CreateCall): Promise<CreatedSandbox> {
+    try {
+      const creating = this.provider.create({
+        sandboxId: sandbox.id,
+        installationId: this.installation.id,
+        image: order.image,
+        cpuMillis: order.cpuMillis,
+        memoryMiB: order.memoryMiB,
+        gpu: order.gpu,
+        lifetimeMs: order.lifetimeMs + this.settings.lifetimeMarginMs,
+      });
+      this.phases.reached('operation_running');
+      return await creating;
+    } catch (error) {
+      if (!(error instanceof ProviderError)) throw error;
+      const isUncertain = error.kind === 'timeout';
+      await this.store.change({
+        id: sandbox.id,
+        from: ['provisioning'],
+        to: isUncertain ? 'unknown' : 'failed',
+        kind: isUncertain ? 'create_timed_out' : 'create_failed',
+        end: isUncertain,
+        reason: isUncertain ? 'create_interrupted' : 'provider_error',
+        actor: owner,
+        operationId,
+        detail: { provider_error: error.kind },
+      });
+      throw toBuyerError(error);
+    }
+  }
+
+  /**
+   * Somebody decided about this sandbox while the provider made it. A recovery that found the provider object has made
+   * the same sandbox `running`; anything else means that it must not stay.
+   */
+  private async settledByAnother(sandbox: Sandbox, created: CreatedSandbox, call: CreateCall): Promise<Sandbox> {
+    const now = await this.store.find(sandbox.id);
+    const isAdopted = now?.state === 'running' && now.desiredState === 'running';
+    if (isAdopted && now.providerRef === created.providerRef) return now;
+    const by = { actor: call.owner, operationId: call.operationId };
+    await this.store.rememberProviderRef(sandbox.id, created.providerRef);
+    await this.store.note(sandbox.id, 'late_create_removed', by, { provider_ref: created.providerRef });
+    if (!isAdopted) await this.store.requestEnd(sandbox.id, 'create_interrupted', by);
+    try {
+      await this.provider.terminate(created);
+      await this.ender.drive(sandbox.id, by);
+    } catch (error) {
+      throw toBuyerError(error);
+    }
+    throw new TollboxError('operation_interrupted');
+  }
+}

@@ -1,0 +1,46 @@
+import type { AdmissionCall, Operation, OperationOutcome } from '@tollbox/platform/operations/operation';
+import { createAnswerSchema } from '../../domain/answers';
+import type { BodySchemas, CreateBody } from '../../domain/bodies';
+import type { AdmitCreate } from '../admit-create';
+import type { EndSandbox } from '../end-sandbox';
+import type { SandboxStore } from '../ports/sandbox-store';
+import { driveIfPossible, type SettleCreation } from '../settle-creation';
+import type { SandboxSettings } from '../settings';
+import { DATABASE_MARGIN_MS } from './margins';
+
+export class CreateOperation implements Operation<CreateBody> {
+  readonly name = 'sandbox.create';
+  readonly answer = createAnswerSchema;
+
+  constructor(
+    readonly body: BodySchemas['create'],
+    private readonly admission: AdmitCreate,
+    private readonly creation: SettleCreation,
+    private readonly store: SandboxStore,
+    private readonly ender: EndSandbox,
+    private readonly settings: SandboxSettings,
+  ) {}
+
+  deadlineMs(): number {
+    return this.settings.createDeadlineMs + DATABASE_MARGIN_MS;
+  }
+
+  async admit({ owner }: AdmissionCall<CreateBody>): Promise<void> {
+    await this.admission.check(owner);
+  }
+
+  async outcomeOf(operationId: string): Promise<OperationOutcome> {
+    const outcome = await this.creation.settle(operationId);
+    return outcome.kind === 'done' ? { kind: 'done', answer: { status: 200, body: outcome.answer } } : { kind: outcome.kind };
+  }
+
+  /** Ends the sandbox that was never paid for. When the provider fails, the reaper ends it. */
+  async revoke(operationId: string): Promise<void> {
+    if ((await this.store.abandonOperation(operationId, this.name)) === 'abandoned') return;
+    const sandbox = await this.store.findByOperation(operationId);
+    if (sandbox === null) return;
+    const by = { actor: 'payments', operationId };
+    await this.store.requestEnd(sandbox.id, 'unpaid', by);
+    await driveIfPossible(this.ender, sandbox.id, by);
+  }
+}

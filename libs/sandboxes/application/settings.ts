@@ -1,0 +1,45 @@
+import type { Config } from '@tollbox/platform/config/config';
+import type { BodyLimits } from '../domain/bodies';
+
+/** Deadlines and limits of the use cases. */
+export interface SandboxSettings {
+  readonly createDeadlineMs: number;
+  readonly terminateDeadlineMs: number;
+  /** Deadline of looking at a sandbox or of listing them. */
+  readonly inspectDeadlineMs: number;
+  readonly execOverheadMs: number;
+  readonly maxOutputBytes: number;
+  readonly maxLive: number;
+  readonly maxLivePerOwner: number;
+  readonly maxExecsPerSandbox: number;
+  /** The provider ends a sandbox this long after its sold lifetime, should nobody here do it. */
+  readonly lifetimeMarginMs: number;
+}
+
+export function sandboxSettings(config: Config): SandboxSettings {
+  return {
+    createDeadlineMs: config.SANDBOX_CREATE_DEADLINE_MS,
+    terminateDeadlineMs: config.SANDBOX_TERMINATE_DEADLINE_MS,
+    inspectDeadlineMs: config.SANDBOX_INSPECT_DEADLINE_MS,
+    execOverheadMs: config.EXEC_OVERHEAD_MS,
+    maxOutputBytes: config.EXEC_MAX_OUTPUT_BYTES,
+    maxLive: config.SANDBOX_MAX_LIVE,
+    maxLivePerOwner: config.SANDBOX_MAX_LIVE_PER_OWNER,
+    maxExecsPerSandbox: config.EXEC_MAX_CONCURRENT_PER_SANDBOX,
+    lifetimeMarginMs: config.SANDBOX_LIFETIME_MARGIN_MS,
+  };
+}
+
+export function bodyLimits(config: Config): BodyLimits {
+  return {
+    images: config.SANDBOX_IMAGES,
+    maxCpu: config.SANDBOX_MAX_CPU,
+    maxMemoryMiB: config.SANDBOX_MAX_MEMORY_MIB,
+    defaultMemoryMiB: config.SANDBOX_DEFAULT_MEMORY_MIB,
+    maxLifetimeS: config.SANDBOX_MAX_LIFETIME_S,
+    maxExecTimeoutS: config.EXEC_MAX_TIMEOUT_S,
+    maxArgvCount: config.EXEC_MAX_ARGV_COUNT,
+    maxArgvBytes: config.EXEC_MAX_ARGV_BYTES,
+    gpu: false, // no GPU has a price yet, whatever the provider has
+  };
+}

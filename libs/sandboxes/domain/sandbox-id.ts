@@ -1,0 +1,24 @@
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+const LENGTH = 22;
+/** Bytes from here on are thrown away, so that every character is equally likely. */
+const UNBIASED_BELOW = 256 - (256 % ALPHABET.length);
+const PATTERN = /^sb-[A-Za-z0-9]{1,64}$/;
+
+/**
+ * A new id: `sb-` and 22 alphanumeric characters, 131 bits.
+ * @param randomBytes gives that many bytes of a cryptographic generator.
+ */
+export function newSandboxId(randomBytes: (length: number) => Uint8Array): string {
+  let id = '';
+  while (id.length < LENGTH) {
+    for (const byte of randomBytes(LENGTH)) {
+      if (byte < UNBIASED_BELOW && id.length < LENGTH) id += ALPHABET.charAt(byte % ALPHABET.length);
+    }
+  }
+  return `sb-${id}`;
+}
+
+/** Whether a text could be an id at all; anything else belongs to no sandbox. */
+export function isSandboxId(text: string): boolean {
+  return PATTERN.test(text);
+}

@@ -1,0 +1,74 @@
+import type { DesiredState, EndReason, SandboxState } from './sandbox-state';
+
+/** What a buyer asked for, after validation. */
+export interface SandboxOrder {
+  readonly image: string;
+  /** Thousandths of a sold vCPU. */
+  readonly cpuMillis: number;
+  readonly memoryMiB: number;
+  readonly gpu: string | null;
+  readonly lifetimeMs: number;
+}
+
+/** A sandbox as its row says. */
+export interface Sandbox extends SandboxOrder {
+  readonly id: string;
+  /** Lower-case address of the wallet that paid for it. */
+  readonly owner: string | null;
+  readonly state: SandboxState;
+  readonly desiredState: DesiredState;
+  /** Why it ended or is ending. */
+  readonly reason: EndReason | null;
+  /** The operation that created it. */
+  readonly operationId: string;
+  readonly provider: string;
+  readonly providerRef: string | null;
+  readonly isolation: string;
+  readonly networkPolicy: string;
+  readonly imageDigest: string | null;
+  /** When the sold lifetime is over; counts from the moment it runs. */
+  readonly deadlineAt: Date;
+  readonly ghostSightings: number;
+  /** Exit code of the sandbox's own first process, where the provider told it. */
+  readonly returncode: number | null;
+  readonly createdAt: Date;
+  readonly startedAt: Date | null;
+  readonly endedAt: Date | null;
+}
+
+export type ExecutionState = 'started' | 'finished' | 'failed';
+
+/** What a command left: the bytes that are kept, and what is known of all bytes. */
+export interface ExecutionResult {
+  readonly returncode: number;
+  readonly timedOut: boolean;
+  readonly stdout: CapturedOutput;
+  readonly stderr: CapturedOutput;
+  readonly durationMs: number;
+}
+
+export interface CapturedOutput {
+  /** The beginning of the output, at most the configured number of bytes. */
+  readonly bytes: Uint8Array;
+  /** Length of the whole output. */
+  readonly totalBytes: number;
+  readonly truncated: boolean;
+  /** Of the whole output, lower-case hex. */
+  readonly sha256: string;
+}
+
+/** One command as its row says. `result` is there exactly when the state is `finished`. */
+export interface Execution {
+  readonly id: string;
+  readonly operationId: string;
+  readonly sandboxId: string;
+  readonly owner: string;
+  readonly state: ExecutionState;
+  readonly result: ExecutionResult | null;
+  readonly error: string | null;
+}
+
+/** Whether a buyer can still use the sandbox at this time. */
+export function isUsable(sandbox: Sandbox, nowMs: number): boolean {
+  return sandbox.state === 'running' && sandbox.desiredState === 'running' && sandbox.deadlineAt.getTime() > nowMs;
+}

@@ -1,0 +1,86 @@
+import { inTransaction } from '@tollbox/platform/database/transaction';
+import type { Pool, PoolClient } from 'pg';
+import type { NewExecution, StartResult } from '../../application/ports/sandbox-store';
+import type { Execution, ExecutionResult } from '../../domain/sandbox';
+import * as operations from './operation-rows';
+import { toExecution, type ExecutionRow } from './rows';
+
+const COUNT_RUNNING = `SELECT count(*)::int AS running FROM executions
+  WHERE sandbox_id = $1 AND state = 'started' AND started_at + (timeout_ms + $2::int) * interval '1 ms' > now()`;
+
+const LOCK_USABLE = `SELECT id FROM sandboxes
+  WHERE id = $1 AND state = 'running' AND desired_state = 'running' AND deadline_at > now() FOR NO KEY UPDATE`;
+
+const INSERT = `INSERT INTO executions (id, operation_id, sandbox_id, owner, argv, timeout_ms, state)
+  VALUES ($1, $2, $3, $4, $5::jsonb, $6, 'started')`;
+
+const FINISH = `UPDATE executions SET state = 'finished', finished_at = now(), returncode = $2, timed_out = $3, duration_ms = $4,
+    stdout = $5, stdout_bytes = $6, stdout_truncated = $7, stdout_sha256 = $8,
+    stderr = $9, stderr_bytes = $10, stderr_truncated = $11, stderr_sha256 = $12
+  WHERE operation_id = $1 AND state = 'started'`;
+
+/** The part of the SandboxStore that keeps executions. */
+export class ExecutionRows {
+  constructor(protected readonly pool: Pool) {}
+
+  async countRunning(sandboxId: string, overheadMs: number): Promise<number> {
+    return countRunning(this.pool, sandboxId, overheadMs);
+  }
+
+  /** The sandbox's row is locked while the commands are counted, so that the limit holds exactly. */
+  async startExecution(execution: NewExecution): Promise<StartResult> {
+    return inTransaction(this.pool, async (client) => {
+      const { rowCount } = await client.query(LOCK_USABLE, [execution.sandboxId]);
+      if (rowCount === 0) return 'not_running';
+      if ((await countRunning(client, execution.sandboxId, execution.overheadMs)) >= execution.maxRunning) return 'busy';
+      if (!(await operations.start(client, execution.operationId, 'sandbox.exec', execution.sandboxId))) return 'abandoned';
+      await client.query(INSERT, [
+        execution.id,
+        execution.operationId,
+        execution.sandboxId,
+        execution.owner,
+        JSON.stringify(execution.argv),
+        execution.timeoutMs,
+      ]);
+      return 'started';
+    });
+  }
+
+  async finishExecution(operationId: string, result: ExecutionResult): Promise<boolean> {
+    const { stdout, stderr } = result;
+    const { rowCount } = await this.pool.query(FINISH, [
+      operationId,
+      result.returncode,
+      result.timedOut,
+      result.durationMs,
+      stdout.bytes,
+      stdout.totalBytes,
+      stdout.truncated,
+      stdout.sha256,
+      stderr.bytes,
+      stderr.totalBytes,
+      stderr.truncated,
+      stderr.sha256,
+    ]);
+    return rowCount === 1;
+  }
+
+  async failExecution(operationId: string, error: string): Promise<boolean> {
+    const { rowCount } = await this.pool.query(
+      `UPDATE executions SET state = 'failed', finished_at = now(), error = $2 WHERE operation_id = $1 AND state = 'started'`,
+      [operationId, error],
+    );
+    return rowCount === 1;
+  }
+
+  async findExecution(operationId: string): Promise<Execution | null> {
+    const { rows } = await this.pool.query<ExecutionRow>('SELECT * FROM executions WHERE operation_id = $1', [operationId]);
+    const [row] = rows;
+    return row === undefined ? null : toExecution(row);
+  }
+}
+
+async function countRunning(client: Pool | PoolClient, sandboxId: string, overheadMs: number): Promise<number> {
+  const { rows } = await client.query<{ running: number }>(COUNT_RUNNING, [sandboxId, overheadMs]);
+  return rows[0]?.running ?? 0;
+}
