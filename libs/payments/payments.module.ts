@@ -3,7 +3,7 @@ import { APP_INTERCEPTOR, Reflector } from '@nestjs/core';
 import type { Pool } from 'pg';
 import { CONFIG, refuseDevKeysOnRealChain, type Config } from '@tollbox/platform/config/config';
 import { PG_POOL } from '@tollbox/platform/database/pg-pool';
-import { createPhaseObserver, PHASE_OBSERVER, type PhaseObserver } from '@tollbox/platform/faults/phase-boundaries';
+import { PHASE_OBSERVER, type PhaseObserver } from '@tollbox/platform/faults/phase-boundaries';
 import { OperationRegistry } from '@tollbox/platform/operations/operation';
 import { PRICE_BOOK } from '@tollbox/platform/operations/price-book';
 import { AwaitOutcome } from './application/await-outcome';
@@ -40,7 +40,6 @@ class PaymentSignalsLifecycle implements OnApplicationShutdown {
 function coreProviders(role: string): Provider[] {
   const leaseHolder = instanceName(role);
   return [
-    { provide: PHASE_OBSERVER, inject: [CONFIG], useFactory: (config: Config) => createPhaseObserver(config.FAULT_KILL_AT) },
     { provide: PaymentsRepository, inject: [PG_POOL], useFactory: (pool: Pool) => new PaymentsRepository(pool) },
     {
       provide: ViemChain,

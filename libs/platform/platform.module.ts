@@ -4,6 +4,7 @@ import { ClockModule } from './clock/clock.module';
 import type { Config } from './config/config';
 import { ConfigModule } from './config/config.module';
 import { DatabaseModule } from './database/database.module';
+import { FaultsModule } from './faults/faults.module';
 import { InstallationModule } from './installation/installation.module';
 
 /** What every process stands on: configuration, clock, database, audit log and installation. */
@@ -13,7 +14,7 @@ export class PlatformModule {
     return {
       module: PlatformModule,
       global: true,
-      imports: [ConfigModule.forRoot(config, processName), ClockModule, DatabaseModule, AuditModule, InstallationModule],
+      imports: [ConfigModule.forRoot(config, processName), ClockModule, DatabaseModule, FaultsModule, AuditModule, InstallationModule],
     };
   }
 }

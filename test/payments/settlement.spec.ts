@@ -3,6 +3,7 @@ import { createWalletClient, http, parseAbi, parseSignature as splitSignature, t
 import { baseSepolia } from 'viem/chains';
 import { devPrivateKey } from '@tollbox/platform/config/dev-keys';
 import { transferCallData } from '@tollbox/payments/infrastructure/transfer-call';
+import { ViemSettlementWallet } from '@tollbox/payments/infrastructure/viem-wallet';
 import { PaymentsHarness, NETWORK, PAY_TO, PRICE_ATOMIC } from '../support/payments/harness';
 import { accountOf, randomNonce, signAuthorization, v2Header } from '../support/payments/sign';
 
@@ -247,7 +248,6 @@ describe('the settler', () => {
   });
 
   async function storeAsDeadWorker(options: { send: boolean }): Promise<{ hash: `0x${string}` }> {
-    const { ViemSettlementWallet } = await import('@tollbox/payments/infrastructure/viem-wallet');
     const key = new ViemSettlementWallet(world.viemChain, NETWORK, devPrivateKey(0));
     const [payment] = await world.settlements.listQueued(1);
     const lease = await world.settlements.acquireLease(`settler:base-sepolia:${key.address}`, 'dead-worker', 1_000);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
+import { inTransaction } from '@tollbox/platform/database/transaction';
 import type {
   ClaimLimits,
   ClaimRef,
@@ -20,7 +21,6 @@ import {
   toPayment,
   type PaymentRow,
 } from './payment-rows';
-import { inTransaction } from './transaction';
 
 /** Payments in PostgreSQL. The database's constraints and triggers are the judge; this class only asks. */
 export class PaymentsRepository implements PaymentStore {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
+import { inTransaction } from '@tollbox/platform/database/transaction';
 import type { MinedTransaction, SignedTransaction } from '../application/ports/evm-chain';
 import {
   LeaseLostError,
@@ -20,7 +21,6 @@ import {
   toPayment,
   type PaymentRow,
 } from './payment-rows';
-import { inTransaction } from './transaction';
 
 interface TransactionRow {
   id: string;

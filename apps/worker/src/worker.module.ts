@@ -1,0 +1,24 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { PaymentsModule } from '@tollbox/payments/payments.module';
+import type { Config } from '@tollbox/platform/config/config';
+import { PlatformModule } from '@tollbox/platform/platform.module';
+import { TelemetryModule } from '@tollbox/platform/telemetry/telemetry.module';
+import { ReaperModule } from '@tollbox/reaper/reaper.module';
+import { SandboxesModule } from '@tollbox/sandboxes/sandboxes.module';
+
+/** Everything that runs behind the answers: the settler, the upkeep of payments and the reaper. */
+@Module({})
+export class WorkerModule {
+  static forRoot(config: Config): DynamicModule {
+    return {
+      module: WorkerModule,
+      imports: [
+        PlatformModule.forRoot(config, 'worker'),
+        TelemetryModule.forRoot(),
+        SandboxesModule,
+        PaymentsModule.forWorker(SandboxesModule),
+        ReaperModule,
+      ],
+    };
+  }
+}
