@@ -23,6 +23,12 @@ interface Property {
 const START = '<!-- configuration:start -->';
 const END = '<!-- configuration:end -->';
 
+/** Defaults are texts or numbers; an empty text means that there is none. */
+function defaultTextOf(value: unknown): string | undefined {
+  if (typeof value === 'number') return String(value);
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
 function valuesOf(property: Property): string {
   if (property.enum !== undefined) return property.enum.map((value) => `\`${String(value)}\``).join(', ');
   const { minimum, maximum } = property;
@@ -36,7 +42,7 @@ export function describeVariables(): VariableDescription[] {
   return Object.entries(properties).map(([name, property]) => ({
     name,
     meaning: property.description ?? '',
-    defaultText: property.default === undefined || property.default === '' ? undefined : String(property.default),
+    defaultText: defaultTextOf(property.default),
     required: schema.required?.includes(name) === true,
     values: valuesOf(property),
   }));
