@@ -75,8 +75,10 @@ export function addRateLimit(instance: FastifyInstance, config: Config, clock: C
 /** A request without a body reads as the empty object, so that its schema names every missing field. */
 export function addEmptyBody(instance: FastifyInstance): void {
   instance.addHook('preValidation', (request, _reply, done) => {
-    request.rawBody ??= Buffer.alloc(0);
-    if (request.method !== 'GET' && request.method !== 'HEAD') request.body ??= {};
+    if (request.rawBody === undefined) {
+      request.rawBody = Buffer.alloc(0);
+      if (request.method !== 'GET' && request.method !== 'HEAD') request.body = {};
+    }
     done();
   });
 }
