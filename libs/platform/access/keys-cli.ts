@@ -44,7 +44,7 @@ export async function runKeysCommand(
   try {
     return await run(args, env, out, err);
   } catch (error) {
-    const wrongUse = error instanceof UsageError || (error instanceof TypeError && 'code' in error);
+    const wrongUse = error instanceof UsageError;
     err.write(`keys: ${error instanceof Error ? error.message || error.name : String(error)}\n${wrongUse ? USAGE : ''}`);
     return wrongUse ? 2 : 1;
   }
@@ -56,16 +56,7 @@ async function run(
   out: Output,
   err: Output,
 ): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      name: { type: 'string' },
-      role: { type: 'string' },
-      days: { type: 'string', default: '90' },
-      help: { type: 'boolean' },
-    },
-  });
+  const { values, positionals } = readArguments(args);
   const [command, id, ...rest] = positionals;
   if (values.help === true) {
     out.write(USAGE);
@@ -76,6 +67,23 @@ async function run(
   if (command === 'list') return withKeys(env, async (keys) => printList(await keys.list(), out));
   if (command === 'revoke') return withKeys(env, (keys) => revoke(keys, id, out, err));
   throw new UsageError(command === undefined ? 'a command is needed' : `there is no command ${command}`);
+}
+
+function readArguments(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        name: { type: 'string' },
+        role: { type: 'string' },
+        days: { type: 'string', default: '90' },
+        help: { type: 'boolean' },
+      },
+    });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : 'the arguments cannot be read');
+  }
 }
 
 async function create(keys: StaffKeys, values: Record<string, unknown>, out: Output): Promise<number> {

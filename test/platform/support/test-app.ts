@@ -49,9 +49,7 @@ export async function startTestApp(metadata: ModuleMetadata = {}, env: Record<st
   const builder = Test.createTestingModule({ ...metadata, imports })
     .overrideProvider(CLOCK)
     .useValue(clock);
-  const app = (await builder.compile()).createNestApplication<NestFastifyApplication>(createFastifyAdapter(config, clock), {
-    logger: false,
-  });
+  const app = (await builder.compile()).createNestApplication<NestFastifyApplication>(createFastifyAdapter(config, clock));
   app.useLogger(false);
   await app.init();
   await app.getHttpAdapter().getInstance().ready();
