@@ -212,10 +212,17 @@ describe('the Modal provider', () => {
     it('counts as timed out when Modal does not say how it ended', async () => {
       const hasty = providerOn(plane, { exitMarginMs: 300 });
       plane.delayNext('taskExecWait', 2_000);
+      plane.failNext('taskExecWait', Status.PERMISSION_DENIED, 'too late to matter');
       const result = await run(hasty, sandbox, ['sh', '-c', 'echo partial; sleep 30'], { timeoutMs: 1_000 });
       expect(result).toMatchObject({ returncode: 137, timedOut: true });
       expect(result.stdout.toString()).toBe('partial\n');
       await hasty.close();
+    });
+
+    it('is timed out when Modal kills the command after its streams have ended', async () => {
+      const result = await run(provider, sandbox, ['sh', '-c', 'echo last; exec >&- 2>&-; sleep 30'], { timeoutMs: 1_000 });
+      expect(result).toMatchObject({ returncode: 137, timedOut: true });
+      expect(result.stdout.toString()).toBe('last\n');
     });
 
     it('that cannot read its output ends both streams and rejects', async () => {
@@ -235,8 +242,10 @@ describe('the Modal provider', () => {
 
     it('over a stale connection is unavailable once, then works', async () => {
       plane.failNext('taskExecStart', Status.NOT_FOUND, 'task not found');
+      const lookups = plane.calledMethods('sandboxGetTaskIdV2').length;
       expect(await rejectionKind(run(provider, sandbox, ['true']))).toBe('unavailable');
       expect(await run(provider, sandbox, ['true'])).toMatchObject({ returncode: 0 });
+      expect(plane.calledMethods('sandboxGetTaskIdV2')).toHaveLength(lookups + 1);
     });
 
     it('whose start is answered after the deadline is a timeout and holds nothing', async () => {
@@ -307,11 +316,16 @@ describe('the Modal provider', () => {
     expect(plane.runningSandboxes().filter(({ tags }) => tags.some(({ tagValue }) => tagValue === spec.sandboxId))).toEqual([]);
   });
 
-  it('never logs a credential or the arguments of a command', async () => {
-    const sandbox = await provider.create(sandboxSpec(IMAGE), patient());
-    await run(provider, sandbox, ['echo', 'argument-of-a-buyer']);
+  it('never logs a credential or the arguments of a command, however much the SDK would log', async () => {
+    process.env['MODAL_LOGLEVEL'] = 'debug';
+    const talkative = providerOn(plane, { logger });
+    delete process.env['MODAL_LOGLEVEL'];
+    const sandbox = await talkative.create(sandboxSpec(IMAGE), patient());
+    await run(talkative, sandbox, ['echo', 'argument-of-a-buyer']);
+    await talkative.close();
     const text = logger.lines.join('\n');
     expect(text).toContain('created after its deadline');
+    expect(text).toContain('modal-sdk');
     expect(text).not.toContain('as-test');
     expect(text).not.toContain('argument-of-a-buyer');
   });

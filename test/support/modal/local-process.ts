@@ -51,6 +51,10 @@ export class LocalProcess {
     this.child.on('exit', (code, signal) =>
       this.exited(signal === null ? { code: code ?? 0 } : { signal: constants.signals[signal] }),
     );
+    if (this.child.pid !== undefined) {
+      this.child.stdout.on('close', () => this.stdout.end());
+      this.child.stderr.on('close', () => this.stderr.end());
+    }
     this.child.on('close', () => this.endStreams());
     if (options.timeoutMs !== undefined) this.timer = setTimeout(() => this.kill(), options.timeoutMs);
   }

@@ -45,6 +45,13 @@ describe('sandbox handles', () => {
     expect(handles.size).toBe(0);
   });
 
+  it('in use are shared with later users while idle ones come and go', async () => {
+    const handles = new SandboxHandles(0, open);
+    const first = await handles.lease('sb-a');
+    (await handles.lease('sb-b')).release();
+    expect((await handles.lease('sb-a')).sandbox).toBe(first.sandbox);
+  });
+
   it('that are retired in use are detached by their last user, and opened anew for the next', async () => {
     const handles = new SandboxHandles(8, open);
     const [first, second] = [await handles.lease('sb-a'), await handles.lease('sb-a')];
