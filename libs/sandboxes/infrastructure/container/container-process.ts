@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { type ExecOptions, type ProcessExit, ProviderError, type ProviderProcess } from '../../application/ports/provider';
 import { EXEC_ENVIRONMENT, EXEC_USER, wrappedCommand } from './container-options';
 import { checkDeadline, deadlinePassed, pause, withinDeadline } from './deadline';
-import { isNotRunning, isUnknownContainer, startFailureCode, toProviderError } from './engine-errors';
+import { hasVanished, isNotRunning, startFailureCode, toProviderError } from './engine-errors';
 import { MultiplexedStream } from './multiplexed-stream';
 
 const KILLED = 137;
@@ -14,6 +14,7 @@ const DRAIN_SILENCE_MS = 200;
 const DRAIN_LIMIT_MS = 2_000;
 const POLL_MS = { first: 100, most: 500, drain: 50, code: 5, codeMost: 100 } as const;
 const CODE_LIMIT_MS = 5_000;
+const SANDBOX_END_POLLS_MS = [0, 40, 120] as const;
 
 interface ExecState {
   readonly isRunning: boolean;
@@ -123,20 +124,30 @@ class ContainerProcess {
       );
       return { isRunning: Running, exitCode: ExitCode };
     } catch (error) {
-      if (isUnknownContainer(error)) throw new ProviderError('gone', 'the sandbox ended while the command ran', { cause: error });
+      if (hasVanished(error)) throw new ProviderError('gone', 'the sandbox ended while the command ran', { cause: error });
       throw toProviderError(error, 'exec');
     }
   }
 
-  /** A command that was killed because its whole sandbox ended has no exit code of its own. */
+  /**
+   * A command that was killed because its whole sandbox ended has no exit code of its own. The engine can record the end of
+   * the command a moment before the end of the sandbox.
+   */
   private async refuseWhenSandboxEnded(): Promise<void> {
-    try {
-      const { State } = await this.container.inspect({ abortSignal: this.signal });
-      if (State.Running) return;
-    } catch (error) {
-      if (!isUnknownContainer(error)) throw toProviderError(error, 'exec');
+    for (const waitMs of SANDBOX_END_POLLS_MS) {
+      await pause(waitMs, this.over.signal);
+      if (!(await this.isSandboxRunning())) throw new ProviderError('gone', 'the sandbox ended while the command ran');
     }
-    throw new ProviderError('gone', 'the sandbox ended while the command ran');
+  }
+
+  private async isSandboxRunning(): Promise<boolean> {
+    try {
+      const asking = this.container.inspect({ abortSignal: this.signal });
+      return (await withinDeadline(asking, this.signal, 'exec')).State.Running;
+    } catch (error) {
+      if (hasVanished(error)) return false;
+      throw toProviderError(error, 'exec');
+    }
   }
 }
 
@@ -183,8 +194,7 @@ export async function startCommand(
     return await new ContainerProcess(container, execution, options, signal).start();
   } catch (error) {
     if (signal.aborted) throw deadlinePassed('exec');
-    if (isUnknownContainer(error) || isNotRunning(error))
-      throw new ProviderError('gone', 'the sandbox has ended', { cause: error });
+    if (hasVanished(error) || isNotRunning(error)) throw new ProviderError('gone', 'the sandbox has ended', { cause: error });
     const returncode = startFailureCode(error);
     if (returncode !== null) return unstarted(returncode, argv);
     throw toProviderError(error, 'exec');

@@ -46,6 +46,7 @@ const PROBE_LIMIT_MS = 10_000;
 const ABANDONED_LIMIT_MS = 120_000;
 const REMOVE_LIMIT_MS = 20_000;
 const REMOVE_RETRY_MS = 100;
+const IMAGE_CHECK_MS = 10_000;
 const LIVE = new Set(['running', 'paused', 'restarting']);
 
 /**
@@ -55,6 +56,7 @@ const LIVE = new Set(['running', 'paused', 'restarting']);
 export class ContainerProvider implements SandboxProvider {
   readonly name = 'container';
   private readonly closing = new AbortController();
+  private readonly checkedImages = new Set<string>();
   private readonly unfinished = new Set<Promise<unknown>>();
 
   constructor(
@@ -156,12 +158,30 @@ export class ContainerProvider implements SandboxProvider {
     try {
       checkDeadline(signal, 'create');
       await container.start({ abortSignal: limit });
+      await this.checkImage(container, image.id, reference, limit);
       checkDeadline(signal, 'create');
     } catch (error) {
       await this.cleanUp(container.id);
       throw toProviderError(error, 'start');
     }
     return { providerRef: container.id, imageDigest: image.digest };
+  }
+
+  /** The first sandbox of an image shows whether the image has what sandboxes and commands are held by. */
+  private async checkImage(container: Docker.Container, imageId: string, reference: string, signal: AbortSignal): Promise<void> {
+    if (this.checkedImages.has(imageId)) return;
+    const lacking = new ProviderError(
+      'misconfigured',
+      `image ${reference} cannot run commands: it needs sleep and timeout (GNU coreutils) on its PATH`,
+    );
+    try {
+      const process = await startCommand(container, ['sleep', '0'], { timeoutMs: IMAGE_CHECK_MS }, signal);
+      const { returncode } = await process.exit;
+      if (returncode !== 0) throw lacking;
+    } catch (error) {
+      throw error instanceof ProviderError && error.kind === 'gone' ? lacking : error;
+    }
+    this.checkedImages.add(imageId);
   }
 
   private async resolveImage(reference: string, signal: AbortSignal): Promise<{ id: string; digest: string }> {

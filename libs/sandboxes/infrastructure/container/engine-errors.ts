@@ -27,6 +27,15 @@ export function isUnknownContainer(error: unknown): boolean {
   );
 }
 
+/** As above, and Podman's words about an exec whose container is being removed at this moment. */
+export function hasVanished(error: unknown): boolean {
+  const failure = failureOf(error);
+  return (
+    isUnknownContainer(error) ||
+    (failure.statusCode === 500 && /no such container|no such exec session/i.test(engineText(failure)))
+  );
+}
+
 /** The engine answered that the container exists and does not run. Docker answers 409, Podman 500. */
 export function isNotRunning(error: unknown): boolean {
   const failure = failureOf(error);
