@@ -25,7 +25,7 @@ export class SandboxStatus {
   /** @throws TollboxError `sandbox_not_found`, or the provider's failure */
   async execute(call: StatusCall): Promise<StatusAnswer> {
     const sandbox = await this.access.owned(call.owner, call.sandboxId, 'sandbox.status');
-    const started = await this.store.startOperation(call.operationId, 'sandbox.status', sandbox.id);
+    const started = await this.store.startRead(call.operationId, 'sandbox.status', sandbox.id, call.owner);
     if (!started) throw new TollboxError('operation_interrupted');
     if (!isUsable(sandbox, this.clock.nowMs())) return statusAnswer(sandbox, this.clock.nowMs());
     return this.look(sandbox, call);

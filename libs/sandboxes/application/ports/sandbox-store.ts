@@ -82,11 +82,11 @@ export interface SandboxStore {
   countGhostSighting(id: string): Promise<number>;
   clearGhostSightings(id: string): Promise<void>;
 
-  /** Records that an operation starts. False when it was settled as never started. */
-  startOperation(operationId: string, name: string, sandboxId: string): Promise<boolean>;
+  /** Records, with an event, that an operation that only reads starts. False when the operation is known already. */
+  startRead(operationId: string, name: string, sandboxId: string, owner: string): Promise<boolean>;
   /** Settles an operation that has not started: it never can from now on. `started` when it has. */
   abandonOperation(operationId: string, name: string): Promise<'abandoned' | 'started'>;
-  /** startOperation and requestEnd (reason `requested`) in one transaction. False as in startOperation. */
+  /** startOperation and requestEnd (reason `requested`) in one transaction. False as in startRead. */
   startTerminate(operationId: string, name: string, sandboxId: string, owner: string): Promise<boolean>;
   /** The sandbox that a started operation works on. */
   sandboxOfOperation(operationId: string): Promise<string | null>;

@@ -149,8 +149,12 @@ export class PgSandboxStore extends ExecutionRows implements SandboxStore {
     await this.pool.query('UPDATE sandboxes SET ghost_sightings = 0 WHERE id = $1 AND ghost_sightings > 0', [id]);
   }
 
-  async startOperation(operationId: string, name: string, sandboxId: string): Promise<boolean> {
-    return operations.start(this.pool, operationId, name, sandboxId);
+  async startRead(operationId: string, name: string, sandboxId: string, owner: string): Promise<boolean> {
+    return inTransaction(this.pool, async (client) => {
+      if (!(await operations.start(client, operationId, name, sandboxId))) return false;
+      await client.query(NOTE, [sandboxId, 'status_asked', operationId, owner, '{}']);
+      return true;
+    });
   }
 
   async abandonOperation(operationId: string, name: string): Promise<'abandoned' | 'started'> {

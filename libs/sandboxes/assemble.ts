@@ -1,0 +1,83 @@
+import type { Clock } from '@tollbox/platform/clock/clock';
+import type { Ids, Random } from '@tollbox/platform/clock/random';
+import type { Config } from '@tollbox/platform/config/config';
+import type { PhaseObserver } from '@tollbox/platform/faults/phase-boundaries';
+import type { Operation } from '@tollbox/platform/operations/operation';
+import { SandboxAccess } from './application/access';
+import { AdmitCreate } from './application/admit-create';
+import { AdmitExec } from './application/admit-exec';
+import { CreateSandbox } from './application/create-sandbox';
+import { EndSandbox } from './application/end-sandbox';
+import { ExecCommand } from './application/exec-command';
+import { ObserveSandbox } from './application/observe-sandbox';
+import { CreateOperation } from './application/operations/create.operation';
+import { ExecOperation } from './application/operations/exec.operation';
+import { StatusOperation } from './application/operations/status.operation';
+import { TerminateOperation } from './application/operations/terminate.operation';
+import type { InstallationView } from './application/ports/installation-view';
+import type { SandboxProvider } from './application/ports/provider';
+import type { RefusalObserver } from './application/ports/refusal-observer';
+import type { SandboxStore } from './application/ports/sandbox-store';
+import { ProviderCalls, type CallObserver } from './application/provider-calls';
+import { SandboxStatus } from './application/sandbox-status';
+import { bodyLimits, sandboxSettings } from './application/settings';
+import { SettleCreation } from './application/settle-creation';
+import { StopSandbox } from './application/stop-sandbox';
+import { TerminateSandbox } from './application/terminate-sandbox';
+import { createBodySchemas } from './domain/bodies';
+import { newSandboxId } from './domain/sandbox-id';
+
+/** What the library stands on. */
+export interface SandboxParts {
+  readonly store: SandboxStore;
+  readonly provider: SandboxProvider;
+  readonly installation: InstallationView;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly random: Random;
+  readonly phases: PhaseObserver;
+  readonly refusals: RefusalObserver;
+  readonly observer: CallObserver;
+}
+
+/** The use cases, put together. */
+export interface Sandboxes {
+  readonly create: CreateSandbox;
+  readonly exec: ExecCommand;
+  readonly status: SandboxStatus;
+  readonly terminate: TerminateSandbox;
+  readonly stop: StopSandbox;
+  readonly ender: EndSandbox;
+  readonly observer: ObserveSandbox;
+  readonly provider: ProviderCalls;
+  readonly operations: readonly Operation[];
+}
+
+/** Puts the library together; the Nest module and the tests do it with the same code. */
+export function assembleSandboxes(config: Config, parts: SandboxParts): Sandboxes {
+  const { store, installation, clock, ids, random, phases } = parts;
+  const settings = sandboxSettings(config);
+  const provider = new ProviderCalls(parts.provider, settings, parts.observer);
+  const access = new SandboxAccess(store, parts.refusals);
+  const ender = new EndSandbox(store, provider, installation, clock, settings);
+  const observer = new ObserveSandbox(store, provider, clock);
+  const newId = () => newSandboxId((length) => random.bytes(length));
+  const creation = new SettleCreation(store, provider, installation, ender, clock);
+  const bodies = createBodySchemas(bodyLimits(config));
+  return {
+    create: new CreateSandbox(store, provider, installation, ender, settings, phases, newId),
+    exec: new ExecCommand(store, provider, access, observer, clock, ids, settings, phases),
+    status: new SandboxStatus(store, access, observer, clock),
+    terminate: new TerminateSandbox(store, access, ender, phases),
+    stop: new StopSandbox(store, ender),
+    ender,
+    observer,
+    provider,
+    operations: [
+      new CreateOperation(bodies.create, new AdmitCreate(store, installation, settings), creation, store, ender, settings),
+      new ExecOperation(bodies.exec, new AdmitExec(access, store, clock, settings), store, settings),
+      new StatusOperation(bodies.status, access, settings),
+      new TerminateOperation(bodies.terminate, access, store, ender, settings),
+    ],
+  };
+}

@@ -1,0 +1,61 @@
+import { Logger } from '@nestjs/common';
+import { ConfigurationError, type Config } from '@tollbox/platform/config/config';
+import type { SandboxProvider } from '../application/ports/provider';
+import { createContainerProvider } from './container/container.provider';
+import { createModalProvider } from './modal/modal-provider';
+
+const log = new Logger('SandboxProvider');
+
+/**
+ * The provider that the configuration names.
+ * @throws ProviderError when it cannot be reached or its settings are wrong
+ * @throws ConfigurationError when its isolation is not enough for the chain
+ */
+export async function createProvider(config: Config): Promise<SandboxProvider> {
+  const provider = config.SANDBOX_PROVIDER === 'modal' ? createModal(config) : await createContainer(config);
+  try {
+    refuseSharedKernel(config, provider);
+  } catch (error) {
+    await provider.close();
+    throw error;
+  }
+  const { isolation, networkPolicy } = provider.capabilities();
+  log.log(`sandboxes run on ${provider.name}, isolation ${isolation}, network ${networkPolicy}`);
+  return provider;
+}
+
+/** Real money attracts real attackers: on Base a kernel shared with the host must be wanted explicitly. */
+export function refuseSharedKernel(config: Config, provider: Pick<SandboxProvider, 'capabilities'>): void {
+  if (config.X402_NETWORK !== 'base' || config.ALLOW_SHARED_KERNEL) return;
+  if (provider.capabilities().isolation !== 'shared-kernel') return;
+  throw new ConfigurationError([
+    'ALLOW_SHARED_KERNEL: sandboxes would share the kernel of the host on Base; install gVisor (runsc), use Modal, or set it to 1',
+  ]);
+}
+
+function createContainer(config: Config): Promise<SandboxProvider> {
+  return createContainerProvider({
+    dockerHost: config.DOCKER_HOST,
+    imageReferences: new Map(config.SANDBOX_IMAGES.map((image) => [image, config.SANDBOX_IMAGE_REFERENCES.get(image) ?? image])),
+    pidsLimit: config.SANDBOX_PIDS_LIMIT,
+    lifetimeMarginMs: 0, // the margin is in the lifetime that the provider is asked for
+    onCleanupFailure: (error, name) => log.warn({ msg: `the container ${name} is left to the reaper`, err: error }),
+  });
+}
+
+function createModal(config: Config): SandboxProvider {
+  return createModalProvider({
+    tokenId: config.MODAL_TOKEN_ID ?? '',
+    tokenSecret: config.MODAL_TOKEN_SECRET ?? '',
+    appName: config.MODAL_APP_NAME,
+    images: config.SANDBOX_IMAGES,
+    imageReferences: Object.fromEntries(config.SANDBOX_IMAGE_REFERENCES),
+    cpuPerVcpu: config.MODAL_CPU_PER_VCPU,
+    logger: {
+      debug: (fields, message) => log.debug({ ...fields, msg: message }),
+      info: (fields, message) => log.log({ ...fields, msg: message }),
+      warn: (fields, message) => log.warn({ ...fields, msg: message }),
+      error: (fields, message) => log.error({ ...fields, msg: message }),
+    },
+  });
+}

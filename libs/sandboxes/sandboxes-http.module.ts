@@ -1,0 +1,13 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { AdminSandboxesController } from './http/admin-sandboxes.controller';
+import { BlockRunController } from './http/blockrun.controller';
+import { SandboxesModule } from './sandboxes.module';
+
+/** The routes of the sandboxes, for the gateway. Needs PlatformModule, AccessModule and whoever takes payments. */
+@Module({ imports: [SandboxesModule], controllers: [BlockRunController, AdminSandboxesController] })
+export class SandboxesHttpModule {
+  /** @param imports export SANDBOX_PAYMENTS, which the admin view of a sandbox then shows. */
+  static forRoot(imports: NonNullable<DynamicModule['imports']>): DynamicModule {
+    return { module: SandboxesHttpModule, imports };
+  }
+}

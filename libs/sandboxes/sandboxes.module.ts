@@ -1,0 +1,106 @@
+import { Inject, Logger, Module, type FactoryProvider, type OnApplicationShutdown } from '@nestjs/common';
+import { RefusalLog } from '@tollbox/platform/access/refusal-log';
+import { AuditLog } from '@tollbox/platform/audit/audit-log';
+import { CLOCK, type Clock } from '@tollbox/platform/clock/clock';
+import { IDS, RANDOM, type Ids, type Random } from '@tollbox/platform/clock/random';
+import { CONFIG, type Config } from '@tollbox/platform/config/config';
+import { createPhaseObserver } from '@tollbox/platform/faults/phase-boundaries';
+import { InstallationService } from '@tollbox/platform/installation/installation.service';
+import { OperationRegistry } from '@tollbox/platform/operations/operation';
+import { CreateSandbox } from './application/create-sandbox';
+import { EndSandbox } from './application/end-sandbox';
+import { ExecCommand } from './application/exec-command';
+import { ObserveSandbox } from './application/observe-sandbox';
+import type { SandboxProvider } from './application/ports/provider';
+import { SANDBOX_PROVIDER } from './application/ports/provider';
+import { SANDBOX_QUERIES } from './application/ports/sandbox-queries';
+import { SANDBOX_STORE, type SandboxStore } from './application/ports/sandbox-store';
+import { ProviderCalls } from './application/provider-calls';
+import { SandboxStatus } from './application/sandbox-status';
+import { StopSandbox } from './application/stop-sandbox';
+import { TerminateSandbox } from './application/terminate-sandbox';
+import { assembleSandboxes, type Sandboxes } from './assemble';
+import { PgSandboxQueries } from './infrastructure/persistence/sandbox.queries';
+import { PgSandboxStore } from './infrastructure/persistence/sandbox.store';
+import { createProvider } from './infrastructure/provider-factory';
+import { ProviderHealth } from './infrastructure/provider-health';
+import { AuditedRefusals } from './infrastructure/refusal-observer';
+
+const SANDBOXES = Symbol('Sandboxes');
+/** Nest's injection token of the provider's HealthContributor. */
+export const PROVIDER_HEALTH = Symbol('ProviderHealth');
+const log = new Logger('Sandboxes');
+
+/** Provides one part of the assembled library under its class. */
+function part<Token extends abstract new (...args: never[]) => unknown>(
+  token: Token,
+  pick: (sandboxes: Sandboxes) => InstanceType<Token>,
+): FactoryProvider {
+  return { provide: token, inject: [SANDBOXES], useFactory: pick };
+}
+
+const PARTS: FactoryProvider[] = [
+  part(CreateSandbox, ({ create }) => create),
+  part(ExecCommand, ({ exec }) => exec),
+  part(SandboxStatus, ({ status }) => status),
+  part(TerminateSandbox, ({ terminate }) => terminate),
+  part(EndSandbox, ({ ender }) => ender),
+  part(StopSandbox, ({ stop }) => stop),
+  part(ObserveSandbox, ({ observer }) => observer),
+  part(ProviderCalls, ({ provider }) => provider),
+  part(OperationRegistry, ({ operations }) => new OperationRegistry(operations)),
+];
+
+/**
+ * Sandboxes of a process: the use cases, their operations (OperationRegistry) and the provider that the configuration
+ * names. Needs PlatformModule. Routes are in SandboxesHttpModule.
+ */
+@Module({
+  providers: [
+    { provide: SANDBOX_PROVIDER, inject: [CONFIG], useFactory: createProvider },
+    { provide: SANDBOX_STORE, useClass: PgSandboxStore },
+    { provide: SANDBOX_QUERIES, useClass: PgSandboxQueries },
+    {
+      provide: SANDBOXES,
+      inject: [CONFIG, SANDBOX_STORE, SANDBOX_PROVIDER, InstallationService, CLOCK, IDS, RANDOM, AuditLog],
+      useFactory: (
+        config: Config,
+        store: SandboxStore,
+        provider: SandboxProvider,
+        installation: InstallationService,
+        clock: Clock,
+        ids: Ids,
+        random: Random,
+        audit: AuditLog,
+      ): Sandboxes =>
+        assembleSandboxes(config, {
+          store,
+          provider,
+          installation,
+          clock,
+          ids,
+          random,
+          phases: createPhaseObserver(config.FAULT_KILL_AT),
+          refusals: new AuditedRefusals(new RefusalLog(audit, clock)),
+          observer: {
+            lateSandboxLeft: (sandboxId, error) =>
+              log.warn({ msg: `sandbox ${sandboxId} came after its deadline and is left to the reaper`, err: error }),
+          },
+        }),
+    },
+    {
+      provide: PROVIDER_HEALTH,
+      inject: [ProviderCalls, InstallationService],
+      useFactory: (provider: ProviderCalls, installation: InstallationService) => new ProviderHealth(provider, installation),
+    },
+    ...PARTS,
+  ],
+  exports: [...PARTS, SANDBOX_PROVIDER, SANDBOX_STORE, SANDBOX_QUERIES, PROVIDER_HEALTH],
+})
+export class SandboxesModule implements OnApplicationShutdown {
+  constructor(@Inject(SANDBOX_PROVIDER) private readonly provider: SandboxProvider) {}
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.provider.close();
+  }
+}
