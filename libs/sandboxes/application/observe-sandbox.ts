@@ -23,7 +23,11 @@ export class ObserveSandbox {
    * @throws ProviderError when the provider does not answer; the row is as before
    */
   async observe(sandbox: Sandbox, by: Actor): Promise<Sandbox> {
-    const state = await this.provider.inspect(sandbox);
+    return this.record(sandbox, await this.provider.inspect(sandbox), by);
+  }
+
+  /** Writes down what an inspect said. */
+  async record(sandbox: Sandbox, state: ProviderState, by: Actor): Promise<Sandbox> {
     if (state.kind === 'running') return this.cleared(sandbox);
     if (state.kind === 'ended') return this.finished(sandbox, state, by);
     const sightings = await this.store.countGhostSighting(sandbox.id);
