@@ -1,0 +1,168 @@
+import { privateKeyToAccount } from 'viem/accounts';
+import { Chain, DEV_ACCOUNT_INDEX, devAccount, DevAccount, DevChainId, startChain, USDC_ADDRESS } from './chain';
+import { ensureDatabase, withClient } from './database';
+import { findOrStartEngine } from './engine';
+import { removeContainers } from './engine-client';
+import { ensureSandboxImage } from './image';
+import { installationLabel } from './leftovers';
+import { migrateDeploy } from './migrate';
+import { startPostgres } from './postgres';
+import { Run } from './run-record';
+import { Teardown } from './teardown';
+
+const AGENT_BALANCE_ATOMIC = 1_000_000_000n; // 1,000 USDC
+const ETH_FOR_SETTLEMENT = '0x21e19e0c9bab2400000'; // 10,000 ETH in wei
+const DATABASE_NAME = 'tollbox';
+
+export interface PartContext {
+  readonly run: Run;
+  readonly teardown: Teardown;
+  /** Where given parts and settings are read from; a part that is not named here is booted. */
+  readonly given: NodeJS.ProcessEnv;
+  readonly log: (line: string) => void;
+  /** A part that everything depends on has ended unasked. */
+  readonly onLost: (error: Error) => void;
+}
+
+export interface DatabasePart {
+  readonly url: string;
+  readonly pid: number | null;
+}
+
+function watch(context: PartContext, name: string, exited: Promise<unknown>): void {
+  let expected = false;
+  context.teardown.add(`${name} watch`, () => {
+    expected = true;
+  });
+  void exited.then(() => {
+    if (!expected) context.onLost(new Error(`${name} has ended`));
+  });
+}
+
+/** DATABASE_URL, else a PostgreSQL of our own; migrated. */
+export async function bootDatabase(context: PartContext): Promise<DatabasePart> {
+  const given = context.given['DATABASE_URL'];
+  if (given) {
+    await ensureDatabase(given);
+    const applied = await migrateDeploy(given);
+    context.log(`database: given by DATABASE_URL, ${applied.length} migrations applied`);
+    return { url: given, pid: null };
+  }
+  const postgres = await startPostgres({ directory: context.run.directory, durable: true });
+  context.teardown.add('PostgreSQL', () => postgres.stop());
+  watch(context, 'PostgreSQL', postgres.exited);
+  context.run.addChild('postgres', postgres.pid);
+  const url = await postgres.createDatabase(DATABASE_NAME);
+  await migrateDeploy(url);
+  context.log(`database: PostgreSQL of our own on port ${postgres.port}`);
+  return { url, pid: postgres.pid };
+}
+
+export interface ChainPart {
+  readonly rpcUrl: string;
+  readonly chainId: DevChainId;
+  readonly pid: number | null;
+  readonly usdc: string;
+  readonly payTo: string;
+  readonly settlementPrivateKey: string | undefined;
+  readonly settlementWallet: string | null;
+  /** Wallets with money; none on a chain that is not ours. */
+  readonly agents: readonly DevAccount[];
+  readonly own: Chain | null;
+}
+
+function walletOf(privateKey: string | undefined): string | null {
+  return privateKey === undefined ? null : privateKeyToAccount(privateKey as `0x${string}`).address;
+}
+
+/** RPC_URL with the wallets of the configuration, else a chain of our own with development wallets. */
+export async function bootChain(context: PartContext): Promise<ChainPart> {
+  const { given } = context;
+  const chainId: DevChainId = given['X402_NETWORK'] === 'base' ? 8453 : 84532;
+  const usdc = USDC_ADDRESS[chainId];
+  const rpcUrl = given['RPC_URL'];
+  const givenKey = given['SETTLEMENT_PRIVATE_KEY'];
+  if (rpcUrl) {
+    const payTo = given['PAY_TO'];
+    if (!payTo) throw new Error('RPC_URL is given, so PAY_TO is needed too: the wallet that receives the payments');
+    context.log('chain: given by RPC_URL; no development money and no development keys');
+    const wallet = walletOf(givenKey);
+    return {
+      rpcUrl,
+      chainId,
+      pid: null,
+      usdc,
+      payTo,
+      settlementPrivateKey: givenKey,
+      settlementWallet: wallet,
+      agents: [],
+      own: null,
+    };
+  }
+  const chain = await startChain({ directory: context.run.directory, chainId });
+  context.teardown.add('the chain', () => chain.stop());
+  watch(context, 'the local chain', chain.exited);
+  context.run.addChild('chain', chain.pid);
+  const agents = DEV_ACCOUNT_INDEX.agents.map(devAccount);
+  for (const agent of agents) await chain.mint(agent.address, AGENT_BALANCE_ATOMIC);
+  const settlementPrivateKey = givenKey ?? devAccount(DEV_ACCOUNT_INDEX.settlement).privateKey;
+  const settlementWallet = walletOf(settlementPrivateKey);
+  if (givenKey !== undefined) await chain.rpc('anvil_setBalance', [settlementWallet, ETH_FOR_SETTLEMENT]);
+  context.log(`chain: our own (id ${chainId}) at ${chain.rpcUrl}, ${agents.length} agents with 1,000 USDC each`);
+  const payTo = given['PAY_TO'] ?? devAccount(DEV_ACCOUNT_INDEX.payTo).address;
+  return {
+    rpcUrl: chain.rpcUrl,
+    chainId,
+    pid: chain.pid,
+    usdc,
+    payTo,
+    settlementPrivateKey,
+    settlementWallet,
+    agents,
+    own: chain,
+  };
+}
+
+export interface ProviderPart {
+  readonly name: 'container' | 'modal';
+  /** Settings of the provider for the gateway and the worker. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly dockerHost: string | null;
+}
+
+/** Modal where MODAL_TOKEN_ID is given (or SANDBOX_PROVIDER says so), else a container engine with the sandbox image. */
+export async function bootProvider(context: PartContext): Promise<ProviderPart> {
+  const { given, log } = context;
+  const wanted = given['SANDBOX_PROVIDER'] ?? (given['MODAL_TOKEN_ID'] ? 'modal' : 'container');
+  if (wanted === 'modal') {
+    log('sandboxes: Modal, given by MODAL_TOKEN_ID');
+    return { name: 'modal', env: { SANDBOX_PROVIDER: 'modal' }, dockerHost: null };
+  }
+  const engine = await findOrStartEngine(context.run, log);
+  context.teardown.add('the container engine', () => engine.stop());
+  log(`sandboxes: ${engine.kind} ${engine.isOwn ? 'of our own' : `at ${engine.dockerHost}`}`);
+  const references = given['SANDBOX_IMAGE_REFERENCES'] ?? (await ensureSandboxImage(engine, context.run, log));
+  return {
+    name: 'container',
+    env: { SANDBOX_PROVIDER: 'container', DOCKER_HOST: engine.dockerHost, SANDBOX_IMAGE_REFERENCES: references },
+    dockerHost: engine.dockerHost,
+  };
+}
+
+/**
+ * Removes the containers of the installation, unless other processes of it are still connected to the database: then
+ * the sandboxes are theirs too.
+ */
+export async function removeInstallationContainers(
+  databaseUrl: string,
+  installationId: string,
+  dockerHost: string,
+): Promise<void> {
+  const others = await withClient(databaseUrl, async (client) => {
+    const { rows } = await client.query<{ count: string }>(
+      `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE 'tollbox%'`,
+    );
+    return Number(rows[0]?.count ?? 0);
+  });
+  if (others === 0) await removeContainers(dockerHost, installationLabel(installationId));
+}
