@@ -1,5 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { FinanceModule } from '@tollbox/finance/finance.module';
+import { FinanceModule, FinanceReadModule } from '@tollbox/finance/finance.module';
 import { PaymentsModule } from '@tollbox/payments/payments.module';
 import { AccessModule } from '@tollbox/platform/access/access.module';
 import { AdminModule } from '@tollbox/platform/admin/admin.module';
@@ -25,7 +25,7 @@ export class GatewayModule {
         AccessModule,
         SandboxesModule,
         PaymentsModule.forGateway(SandboxesModule),
-        SandboxesHttpModule,
+        SandboxesHttpModule.forRoot([FinanceReadModule]),
         FinanceModule,
         AdminModule,
         HealthModule.forRoot({ imports: [SandboxesModule], contributors: [PROVIDER_HEALTH] }),
