@@ -5,7 +5,8 @@ import type { ProviderHandle } from '@tollbox/sandboxes/application/ports/provid
 import type Docker from 'dockerode';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
-import { IMAGE, testContainerProvider, testDockerHost, testImageReferences } from './container-subject';
+import { testEngine } from '../support/stack';
+import { IMAGE, testContainerProvider } from './container-subject';
 import { eventually, patient, rejectionKind, run, sandboxSpec } from './provider-contract';
 
 describe('the container provider over its engine', () => {
@@ -16,7 +17,7 @@ describe('the container provider over its engine', () => {
 
   beforeAll(async () => {
     provider = await testContainerProvider();
-    docker = connectEngine(testDockerHost());
+    docker = connectEngine(testEngine().dockerHost);
     sandbox = await provider.create(spec, patient());
   });
 
@@ -212,10 +213,10 @@ describe('the container provider over its engine', () => {
     });
 
     const troubled = () =>
-      createContainerProvider({ dockerHost: address, imageReferences: testImageReferences(), pidsLimit: 256 });
+      createContainerProvider({ dockerHost: address, imageReferences: testEngine().imageReferenceMap, pidsLimit: 256 });
 
     it('is unavailable at start when nothing listens', async () => {
-      const options = { imageReferences: testImageReferences(), pidsLimit: 256 };
+      const options = { imageReferences: testEngine().imageReferenceMap, pidsLimit: 256 };
       expect(await rejectionKind(createContainerProvider({ ...options, dockerHost: 'unix:///nonexistent/engine.sock' }))).toBe(
         'unavailable',
       );

@@ -271,16 +271,17 @@ export function describeProviderContract(name: string, setup: () => Promise<Cont
       });
 
       it('lists the sandboxes of an installation and of no other', async () => {
+        const other = randomUUID();
         const others = await Promise.all(
-          [1, 2].map(() => provider.create(sandboxSpec(subject.image, { installationId: 'other' }), patient())),
+          [1, 2].map(() => provider.create(sandboxSpec(subject.image, { installationId: other }), patient())),
         );
         const listed = await provider.list(spec.installationId, patient());
         expect(listed).toHaveLength(1);
         expect(listed[0]).toMatchObject({ providerRef: sandbox.providerRef, sandboxId: spec.sandboxId });
-        const otherRefs = (await provider.list('other', patient())).map(({ providerRef }) => providerRef);
+        const otherRefs = (await provider.list(other, patient())).map(({ providerRef }) => providerRef);
         expect(otherRefs.sort()).toEqual(others.map(({ providerRef }) => providerRef).sort());
         await Promise.all(others.map((handle) => provider.terminate(handle, patient())));
-        expect(await provider.list('other', patient())).toEqual([]);
+        expect(await provider.list(other, patient())).toEqual([]);
       });
 
       it('lists nothing for an unknown installation', async () => {

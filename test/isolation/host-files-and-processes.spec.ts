@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { testDockerHost } from '../contract/container-subject';
+import { testEngine } from '../support/stack';
 import { Inside, testContainerProvider } from './inside';
 
 describe('code in a sandbox does not see the host', () => {
@@ -33,7 +33,7 @@ describe('code in a sandbox does not see the host', () => {
   it('has none of the host paths: clone, temporary files, the engine socket', async () => {
     const hostPaths = [process.cwd(), __filename, directory, path.join(directory, 'secret.txt'), process.execPath];
     const sockets = [
-      testDockerHost().replace('unix://', ''),
+      testEngine().dockerHost.replace('unix://', ''),
       '/var/run/docker.sock',
       '/run/docker.sock',
       '/run/podman/podman.sock',

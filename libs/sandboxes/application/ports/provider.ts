@@ -48,7 +48,7 @@ export type ProviderState =
   | { readonly kind: 'not_found' };
 
 export interface ExecOptions {
-  /** The process group is killed after this time, and `exit` resolves with `timedOut: true`. */
+  /** The process group is killed after this time (above 0), and `exit` resolves with returncode 137 and `timedOut: true`. */
   readonly timeoutMs: number;
 }
 
@@ -58,10 +58,13 @@ export interface ProcessExit {
 }
 
 export interface ProviderProcess {
-  /** Each stream must be read to its end; the reader decides what to keep. A timeout ends both streams normally. */
+  /**
+   * Both streams must be read at the same time and to their ends; the reader decides what to keep. A process waits for its
+   * reader. A timeout ends both streams normally.
+   */
   readonly stdout: AsyncIterable<Uint8Array>;
   readonly stderr: AsyncIterable<Uint8Array>;
-  /** Resolves after both streams have ended. */
+  /** Resolves after both streams have ended. Rejects `gone` when the sandbox ended under the process, `timeout` after the signal. */
   readonly exit: Promise<ProcessExit>;
 }
 
