@@ -190,6 +190,9 @@ describe('the finance API', () => {
       "INSERT INTO executions (id, operation_id, sandbox_id, owner, argv, timeout_ms, state) VALUES ($1, $2, 'sb-1', $3, '[]', 1, 'started')",
       [executionId, operationId, ALICE],
     );
+    await pool.query("INSERT INTO operations (id, name, sandbox_id, state) VALUES ($1, 'sandbox.exec', 'sb-1', 'started')", [
+      operationId,
+    ]);
     const answer = await get(`/finance/payments/${id}`);
     expect(answer.statusCode).toBe(200);
     paymentAnswer.parse(answer.json());
@@ -213,23 +216,20 @@ describe('the finance API', () => {
     expect(answer.body).not.toMatch(/0xsig"|0xraw|answer_body/);
   });
 
-  it('finds the sandbox of a create by its row, and of another call by its event', async () => {
-    const create = await seed({ operation: 'sandbox.create' });
+  it('finds the sandbox of any operation, and nothing where no work started', async () => {
     const status = await seed({ operation: 'sandbox.status' });
-    const lost = await seed({ operation: 'sandbox.status' });
-    await pool.query(
-      `INSERT INTO sandboxes (id, owner, state, operation_id, provider, isolation, network_policy, image, cpu_millis, memory_mib, lifetime_ms, deadline_at)
-       VALUES ('sb-2', $1, 'running', $2, 'container', 'gvisor', 'none', 'python:3.11', 1000, 512, 1, now())`,
-      [ALICE, create.operationId],
-    );
-    await pool.query(
-      "INSERT INTO sandbox_events (sandbox_id, kind, operation_id, actor) VALUES ('sb-2', 'status_read', $1, 'spec')",
-      [status.operationId],
-    );
+    const abandoned = await seed({ operation: 'sandbox.create' });
+    const unstarted = await seed({ operation: 'sandbox.status' });
+    await pool.query("INSERT INTO operations (id, name, sandbox_id, state) VALUES ($1, 'sandbox.status', 'sb-2', 'started')", [
+      status.operationId,
+    ]);
+    await pool.query("INSERT INTO operations (id, name, state) VALUES ($1, 'sandbox.create', 'abandoned')", [
+      abandoned.operationId,
+    ]);
     const workOf = async ({ id }: { id: string }) => (await get(`/finance/payments/${id}`)).json<PaymentDetail>().work;
-    expect(await workOf(create)).toEqual({ sandbox_id: 'sb-2', execution_id: null });
     expect(await workOf(status)).toEqual({ sandbox_id: 'sb-2', execution_id: null });
-    expect(await workOf(lost)).toEqual({ sandbox_id: null, execution_id: null });
+    expect(await workOf(abandoned)).toEqual({ sandbox_id: null, execution_id: null });
+    expect(await workOf(unstarted)).toEqual({ sandbox_id: null, execution_id: null });
   });
 
   it.each([randomUUID(), 'nonsense', '%27', '..%2Fadmin'])('answers 404 for the payment %s', async (id) => {

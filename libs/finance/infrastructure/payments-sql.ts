@@ -29,12 +29,9 @@ export const SETTLEMENT = `SELECT id, state, signer, evm_nonce::text, transactio
     effective_gas_price_wei::text, ${iso('stored_at')} AS stored_at, ${iso('sent_at')} AS sent_at, ${iso('resolved_at')} AS resolved_at
   FROM settlement_transactions WHERE id = $1`;
 
-/** A create is found by its sandbox, an exec by its execution, anything else by the event it left. */
+/** The operation's own record names the sandbox that it made, used or ended. */
 export const WORK = `SELECT
-    coalesce(
-      (SELECT id FROM sandboxes WHERE operation_id = $1),
-      (SELECT sandbox_id FROM executions WHERE operation_id = $1),
-      (SELECT sandbox_id FROM sandbox_events WHERE operation_id = $1 ORDER BY id LIMIT 1)) AS sandbox_id,
+    (SELECT sandbox_id FROM operations WHERE id = $1) AS sandbox_id,
     (SELECT id FROM executions WHERE operation_id = $1) AS execution_id`;
 
 export const OF_OPERATIONS = `SELECT p.id AS "paymentId", p.operation_id AS "operationId", p.operation, p.payer, p.state,

@@ -1,0 +1,191 @@
+import { ERRORS } from '@tollbox/platform/errors/registry';
+import { listRoutes } from '@tollbox/platform/routes/route-inventory';
+import { PAY_TO } from './support/test-app';
+import { startGatewayInProcess, type TestGateway } from './support/gateway';
+
+interface Operation {
+  summary: string;
+  security: Record<string, unknown>[];
+  parameters: { name: string; in: string }[];
+  requestBody?: { content: Record<string, { schema: Record<string, unknown> }> };
+  responses: Record<string, { content?: Record<string, { schema: Record<string, unknown> }>; headers?: Record<string, unknown> }>;
+  'x-price-atomic'?: string;
+}
+interface Document {
+  openapi: string;
+  servers: { url: string }[];
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: { Error: { properties: { code: { enum: string[] } } } } };
+}
+
+describe('what the gateway says about itself', () => {
+  let gateway: TestGateway;
+  let document: Document;
+  beforeAll(async () => {
+    gateway = await startGatewayInProcess({
+      PRICE_EXEC_ATOMIC: '2500',
+      SANDBOX_MAX_MEMORY_MIB: '777',
+      PUBLIC_URL: 'https://sell.example',
+      ALLOW_SHARED_KERNEL: '1',
+    });
+    document = (await get('/openapi.json')).json<Document>();
+  });
+  afterAll(() => gateway.close());
+
+  const get = (url: string, headers: Record<string, string> = {}) => gateway.app.inject({ url, headers });
+  const operation = (method: string, path: string): Operation => document.paths[path]![method]!;
+
+  it('documents every route of the running gateway, and each states what it asks', () => {
+    const routes = listRoutes(gateway.app);
+    expect(routes.filter(({ declaration }) => declaration === undefined)).toEqual([]);
+    const documented = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`),
+    );
+    expect(documented.sort()).toEqual(routes.map(({ method, path }) => `${method} ${path}`).sort());
+    const served = gateway.app
+      .getHttpAdapter()
+      .getInstance()
+      .routeTable.list()
+      .filter(({ method }) => method !== 'HEAD')
+      .map(({ method, path }) => `${method} ${path}`);
+    expect(served.sort()).toEqual(documented.sort());
+  });
+
+  it('is OpenAPI 3.1 whose references all lead somewhere and whose ids are unique', () => {
+    expect(document.openapi).toBe('3.1.0');
+    expect(document.servers).toEqual([{ url: 'https://sell.example' }]);
+    const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)].map(([, reference]) => reference!);
+    expect(new Set(references)).toEqual(new Set(['#/components/schemas/Error']));
+    const ids = [...JSON.stringify(document).matchAll(/"operationId":"([^"]+)"/g)].map(([, id]) => id!);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const [path, methods] of Object.entries(document.paths)) {
+      for (const { parameters, responses, summary } of Object.values(methods)) {
+        const inPath = parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => name);
+        expect([path, inPath]).toEqual([path, [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)]);
+        expect(responses['200']).toBeDefined();
+        expect(summary).toMatch(/^\S/);
+      }
+    }
+  });
+
+  it('tells what a paid route takes, costs, answers and refuses', () => {
+    const exec = operation('post', '/api/v1/modal/sandbox/exec');
+    expect(exec['x-price-atomic']).toBe('2500');
+    expect(exec.security).toEqual([{ x402v2: [] }, { x402v1: [] }]);
+    const body = exec.requestBody!.content['application/json']!.schema;
+    expect(body).toMatchObject({
+      type: 'object',
+      required: ['sandbox_id', 'command'],
+      properties: { command: { type: 'array' } },
+    });
+    expect(exec.responses['200']!.headers).toHaveProperty('PAYMENT-RESPONSE');
+    expect(exec.responses['200']!.content!['application/json']!.schema).toMatchObject({ properties: { returncode: {} } });
+    expect(exec.responses['402']!.headers).toHaveProperty('PAYMENT-REQUIRED');
+    expect(Object.keys(exec.responses)).toEqual(
+      expect.arrayContaining(['400', '402', '404', '409', '410', '413', '429', '503', '504']),
+    );
+  });
+
+  it('tells which key a staff route needs, and its query', () => {
+    const payments = operation('get', '/finance/payments');
+    expect(payments.security).toEqual([{ staffKey: [] }]);
+    expect(payments.parameters.map(({ name }) => name)).toEqual([
+      'wallet',
+      'state',
+      'operation',
+      'from',
+      'to',
+      'limit',
+      'cursor',
+    ]);
+    expect(Object.keys(payments.responses)).toEqual(expect.arrayContaining(['200', '400', '401', '403']));
+  });
+
+  it('lists every error code as it is on the wire', () => {
+    const { enum: codes } = document.components.schemas.Error.properties.code;
+    expect(codes).toHaveLength(Object.keys(ERRORS).length);
+    expect(codes).toEqual(expect.arrayContaining(['RATE_LIMITED', 'payment_required', 'execution_lost']));
+  });
+
+  it('says no secret', () => {
+    expect(JSON.stringify(document)).not.toMatch(/127\.0\.0\.1|postgres/);
+  });
+
+  it('tells agents the live prices and limits on one page', async () => {
+    const answer = await get('/llms.txt');
+    expect(answer.headers['content-type']).toBe('text/plain; charset=utf-8');
+    expect(answer.headers['cache-control']).toBe('public, max-age=60');
+    for (const text of [
+      '# Tollbox',
+      '$0.0025',
+      '$0.01',
+      '777 MiB',
+      'https://sell.example/api/v1/modal/sandbox/create',
+      PAY_TO,
+      'eip155:84532',
+    ]) {
+      expect(answer.body).toContain(text);
+    }
+    expect(answer.body.length).toBeLessThan(6_000);
+    expect(answer.body).not.toMatch(/undefined|NaN|\[object/);
+  });
+
+  it('lists the priced resources with the terms that a 402 quotes', async () => {
+    const discovery = (await get('/.well-known/x402')).json<{
+      version: number;
+      resources: string[];
+      items: { resource: string; method: string; accepts: Record<string, unknown>[] }[];
+    }>();
+    expect(discovery.version).toBe(1);
+    expect(discovery.resources.sort()).toEqual(
+      ['create', 'exec', 'status', 'terminate'].map((name) => `https://sell.example/api/v1/modal/sandbox/${name}`),
+    );
+    const exec = discovery.items.find(({ resource }) => resource.endsWith('/exec'))!;
+    const unpaid = await gateway.app.inject({
+      method: 'POST',
+      url: '/api/v1/modal/sandbox/exec',
+      payload: { sandbox_id: 'sb-0123456789abcdef', command: ['true'] },
+    });
+    expect(unpaid.statusCode).toBe(402);
+    const quoted = JSON.parse(Buffer.from(String(unpaid.headers['payment-required']), 'base64').toString()) as {
+      resource: { url: string };
+      accepts: Record<string, unknown>[];
+    };
+    expect(quoted.resource.url).toBe(exec.resource);
+    const { maxTimeoutSeconds, ...terms } = exec.accepts[0]!;
+    expect(quoted.accepts[0]).toMatchObject(terms);
+    expect(terms).toEqual({
+      scheme: 'exact',
+      network: 'eip155:84532',
+      amount: '2500',
+      asset: expect.stringMatching(/^0x036cbd/i),
+      payTo: expect.stringMatching(new RegExp(PAY_TO, 'i')),
+      extra: { name: 'USDC', version: '2' },
+    });
+    expect(maxTimeoutSeconds).toEqual(expect.any(Number));
+  });
+
+  it('serves a documentation page that needs nothing from elsewhere', async () => {
+    const page = await get('/docs');
+    expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
+    expect(page.headers['content-security-policy']).toContain("script-src 'self'");
+    const files = [...page.body.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, file]) => file!);
+    expect(files.length).toBeGreaterThan(3);
+    for (const file of files) {
+      expect(file).toMatch(/^\/docs\/assets\//);
+      const asset = await get(file);
+      expect([file, asset.statusCode, asset.rawPayload.length > 100]).toEqual([file, 200, true]);
+      expect(asset.headers['content-type']).toMatch(
+        file.endsWith('.css') ? /^text\/css/ : file.endsWith('.js') ? /^text\/javascript/ : /^image\/png/,
+      );
+    }
+    expect(page.body).not.toMatch(/https?:\/\//);
+  });
+
+  it.each(['..%2Fpackage.json', 'package.json', 'index.html', '__proto__', '%2e%2e%2f%2e%2e%2fpackage.json'])(
+    'serves no other file: %s',
+    async (file) => {
+      expect((await get(`/docs/assets/${file}`)).statusCode).toBe(404);
+    },
+  );
+});
