@@ -1,6 +1,8 @@
 import { Test } from '@nestjs/testing';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { Pool } from 'pg';
 import type { Chain } from '@tollbox/devstack/chain';
+import { PG_POOL } from '@tollbox/platform/database/pg-pool';
 import { createFastifyAdapter } from '@tollbox/platform/http/fastify-adapter';
 import { GatewayModule } from '../../../apps/gateway/src/app.module';
 import { LocalControlPlane } from '../../support/modal/control-plane';
@@ -11,6 +13,7 @@ export interface TestGateway {
   readonly app: NestFastifyApplication;
   readonly chain: Chain;
   readonly database: TestDatabase;
+  readonly pool: Pool;
   close(): Promise<void>;
 }
 
@@ -28,6 +31,7 @@ export async function startGatewayInProcess(env: Record<string, string> = {}): P
     app,
     chain,
     database,
+    pool: app.get<Pool>(PG_POOL),
     close: async () => {
       await app.close();
       await Promise.all([chain.stop(), modal.stop()]);
