@@ -6,7 +6,8 @@ import { ApiCatalog } from './api-catalog';
 import { buildDiscovery } from './discovery';
 import { DOCS_CONTENT_SECURITY_POLICY, DocsPage } from './docs-page';
 import { buildLlmsText } from './llms-text';
-import { buildOpenApi, type Json } from './openapi';
+import { buildOpenApi } from './openapi';
+import type { Json } from './openapi-parts';
 
 /** Version of the API, as /openapi.json says it. */
 export const API_VERSION = '1.0.0';

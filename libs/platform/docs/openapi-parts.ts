@@ -1,5 +1,6 @@
 import { ERRORS } from '../errors/registry';
-import type { Json } from './openapi';
+
+export type Json = Record<string, unknown>;
 
 const text = (description: string): Json => ({ type: 'string', description });
 

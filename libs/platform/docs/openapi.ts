@@ -3,12 +3,10 @@ import { ERRORS, type ErrorCode } from '../errors/registry';
 import type { OperationRegistry } from '../operations/operation';
 import type { FreeRoute, RouteDeclaration, StaffRoute } from '../routes/access.decorators';
 import type { InventoryRoute } from '../routes/route-inventory';
-import { errorSchema, paymentHeaders, paymentRequiredResponse, receiptHeaders } from './openapi-parts';
+import { errorSchema, paymentHeaders, paymentRequiredResponse, receiptHeaders, type Json } from './openapi-parts';
 import { usdText } from './usd';
 
 /** A JSON Schema or a part of an OpenAPI document. */
-export type Json = Record<string, unknown>;
-
 export interface OpenApiInput {
   readonly routes: readonly InventoryRoute[];
   readonly operations: OperationRegistry;
