@@ -1,0 +1,113 @@
+// Which way imports may run. docs/architecture.md draws it; `npm test` checks it.
+const path = require('node:path');
+
+const layer = (name) => `^libs/[^/]+/${name}/`;
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-cycles',
+      comment: 'Two files that need each other are one file or need a third.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'domain-is-pure',
+      comment:
+        'A domain imports its own files, the error types and the shared kernel of operations; no I/O and no framework. crypto is there for hashes.',
+      severity: 'error',
+      from: { path: layer('domain') },
+      to: {
+        pathNot: [
+          layer('domain'),
+          '^libs/platform/(errors|operations)/',
+          '^libs/platform/config/networks\\.ts$',
+          '^node_modules/(viem|zod|@noble)/',
+          '^crypto$',
+        ],
+      },
+    },
+    {
+      name: 'domain-stays-in-its-library',
+      comment: 'Finance reads what the others write, so it may know their states.',
+      severity: 'error',
+      from: { path: '^libs/(?!finance/)([^/]+)/domain/' },
+      to: { path: '^libs/[^/]+/domain/', pathNot: '^libs/$1/domain/' },
+    },
+    {
+      name: 'no-nest-in-domain',
+      severity: 'error',
+      from: { path: layer('domain') },
+      to: { path: '^node_modules/@nestjs/' },
+    },
+    {
+      name: 'application-knows-no-adapters',
+      comment: 'A use case talks to ports; infrastructure implements them and http calls it.',
+      severity: 'error',
+      from: { path: layer('application') },
+      to: { path: [layer('infrastructure'), layer('http')] },
+    },
+    {
+      name: 'infrastructure-knows-no-http',
+      severity: 'error',
+      from: { path: layer('infrastructure') },
+      to: { path: layer('http') },
+    },
+    {
+      name: 'payments-know-no-sandboxes',
+      comment: 'They meet on an operation id only.',
+      severity: 'error',
+      from: { path: '^libs/payments/' },
+      to: { path: '^libs/(sandboxes|reaper)/' },
+    },
+    {
+      name: 'sandboxes-know-no-money',
+      severity: 'error',
+      from: { path: '^libs/(sandboxes|reaper)/' },
+      to: { path: '^libs/(payments|ledger|finance)/' },
+    },
+    {
+      name: 'platform-knows-no-domain-library',
+      severity: 'error',
+      from: { path: '^libs/platform/' },
+      to: { path: '^libs/(payments|sandboxes|reaper|finance|ledger|devstack)/' },
+    },
+    {
+      name: 'libraries-know-no-apps',
+      severity: 'error',
+      from: { path: '^libs/' },
+      to: { path: '^apps/' },
+    },
+    {
+      name: 'product-needs-no-dev-stack',
+      comment: 'What runs in production boots nothing of its own.',
+      severity: 'error',
+      from: { path: '^(apps|libs/(?!devstack/))' },
+      to: { path: ['^libs/devstack/', '^test/'] },
+    },
+    {
+      name: 'product-needs-no-dev-packages',
+      severity: 'error',
+      from: { path: '^(apps|libs/(?!devstack/))' },
+      to: { dependencyTypes: ['npm-dev'] },
+    },
+    {
+      name: 'everything-resolves',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+  ],
+  options: {
+    doNotFollow: { path: '^node_modules/' },
+    exclude: { path: '^(dist|\\.tollbox|test)/|\\.spec\\.ts$|^libs/platform/database/generated/' }, // a spec may reach for anything
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.js', '.cjs', '.mjs', '.json'],
+      conditionNames: ['require', 'node', 'types', 'default'],
+      alias: { '@tollbox': path.join(__dirname, 'libs') },
+    },
+  },
+};

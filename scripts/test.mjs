@@ -1,0 +1,118 @@
+// npm test: set up, then every static check and every test. `npm test -- <pattern>` hands its arguments to jest.
+// The last line counts them all: each static check as one, each jest test as one.
+import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { setup } from './setup.mjs';
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const bin = (...parts) => path.join(root, 'node_modules', ...parts);
+const started = performance.now();
+const say = (line = '') => process.stdout.write(`${line}\n`);
+const seconds = (since) => `${((performance.now() - since) / 1_000).toFixed(1)} s`;
+
+const CHECKS = [
+  ['prettier', bin('prettier', 'bin', 'prettier.cjs'), ['--check', '--log-level', 'warn', '.']],
+  ['eslint', bin('eslint', 'bin', 'eslint.js'), ['--cache', '--cache-location', path.join(root, '.tollbox', 'eslintcache'), '.']],
+  ['tsc', bin('typescript', 'bin', 'tsc'), ['-p', '.']],
+  ['dependency rules', path.join(root, 'scripts', 'check-dependencies.mjs'), []],
+];
+
+/** The environment without what names somebody's own database, chain or account: no test may reach them. */
+function testEnvironment() {
+  const passed = Object.entries(process.env).filter(
+    ([name]) => !/^(DATABASE_URL|RPC_URL|PAY_TO|SETTLEMENT_PRIVATE_KEY|X402_NETWORK)$/.test(name),
+  );
+  const isModalWanted = process.env.TOLLBOX_E2E_MODAL === '1';
+  return Object.fromEntries(passed.filter(([name]) => isModalWanted || !name.startsWith('MODAL_')));
+}
+
+const running = new Set();
+let interrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    interrupted = true;
+    for (const child of running) child.kill(signal);
+  });
+}
+
+function run(file, args, stdio) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [file, ...args], { cwd: root, stdio, env: testEnvironment() });
+    running.add(child);
+    let output = '';
+    child.stdout?.on('data', (chunk) => (output += chunk));
+    child.stderr?.on('data', (chunk) => (output += chunk));
+    child.once('error', reject);
+    child.once('close', (code, signal) => {
+      running.delete(child);
+      resolve({ code: code ?? 128 + (os.constants.signals[signal] ?? 1), output });
+    });
+  });
+}
+
+async function staticChecks() {
+  const failed = [];
+  for (const [name, file, args] of CHECKS) {
+    if (interrupted) break;
+    const since = performance.now();
+    const { code, output } = await run(file, args, ['ignore', 'pipe', 'pipe']);
+    say(`${code === 0 ? 'ok  ' : 'FAIL'} ${name} (${seconds(since)})`);
+    if (code !== 0) {
+      say(output.trimEnd());
+      failed.push(name);
+    }
+  }
+  return failed;
+}
+
+function readReport(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return null; // jest ended before it could write one; its exit code says so too
+  }
+}
+
+async function jest(args) {
+  const reportFile = path.join(root, '.tollbox', `jest-${process.pid}.json`);
+  mkdirSync(path.dirname(reportFile), { recursive: true });
+  const { code } = await run(
+    bin('jest', 'bin', 'jest.js'),
+    ['--json', `--outputFile=${reportFile}`, ...args],
+    ['ignore', 'ignore', 'inherit'],
+  );
+  const report = readReport(reportFile);
+  rmSync(reportFile, { force: true });
+  const failed = [];
+  for (const suite of report?.testResults ?? []) {
+    const name = path.relative(root, suite.name);
+    const tests = suite.assertionResults.filter(({ status }) => status === 'failed');
+    failed.push(...tests.map(({ fullName }) => `${name}: ${fullName}`));
+    if (suite.status === 'failed' && tests.length === 0)
+      failed.push(`${name}: ${suite.message.split('\n').find(Boolean) ?? 'could not run'}`);
+  }
+  if (code !== 0 && failed.length === 0) failed.push(`jest ended with code ${code}`);
+  return { passed: report?.numPassedTests ?? 0, failed, skipped: (report?.numPendingTests ?? 0) + (report?.numTodoTests ?? 0) };
+}
+
+const jestArguments = process.argv.slice(2);
+try {
+  await setup();
+} catch (error) {
+  say(`FAIL set-up: ${error.message}`);
+  say('0 passed, 1 failed');
+  process.exit(1);
+}
+const failedChecks = jestArguments.length > 0 ? [] : await staticChecks();
+const checks = jestArguments.length > 0 ? 0 : CHECKS.length;
+const tests = interrupted ? { passed: 0, failed: ['interrupted'], skipped: 0 } : await jest(jestArguments);
+const failures = [...failedChecks, ...tests.failed];
+if (tests.skipped > 0) failures.push(`${tests.skipped} tests are skipped`);
+if (tests.passed === 0 && tests.failed.length === 0) failures.push('no test ran');
+if (failures.length > 0) say(`\nFailed:\n${failures.map((failure) => `  ${failure}`).join('\n')}`);
+say(`\n${seconds(started)}`);
+say(`${checks - failedChecks.length + tests.passed} passed, ${failures.length} failed`);
+process.exitCode = failures.length === 0 ? 0 : 1;
