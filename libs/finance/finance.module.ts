@@ -1,4 +1,4 @@
-import { Global, Module } from '@nestjs/common';
+import { Module } from '@nestjs/common';
 import { SANDBOX_PAYMENTS } from '@tollbox/platform/operations/operation-payments';
 import { ListPayments } from './application/list-payments';
 import { PAYMENTS_READ_MODEL } from './application/ports/payments-read-model';
@@ -7,10 +7,9 @@ import { PaymentsController } from './http/payments.controller';
 import { PostgresPaymentsReadModel } from './infrastructure/postgres-payments-read-model';
 
 /**
- * The payments of an operation, for the admin view of a sandbox (SANDBOX_PAYMENTS). Global, because sandboxes must not
- * import finance. Needs PlatformModule.
+ * The payments of an operation (SANDBOX_PAYMENTS). The gateway gives it to the admin view of a sandbox, because
+ * sandboxes must not import finance. Needs PlatformModule.
  */
-@Global()
 @Module({
   providers: [PostgresPaymentsReadModel, { provide: SANDBOX_PAYMENTS, useExisting: PostgresPaymentsReadModel }],
   exports: [PostgresPaymentsReadModel, SANDBOX_PAYMENTS],

@@ -147,18 +147,22 @@ describe('the finance API', () => {
   });
 
   it('pages through everything once, also when payments arrive meanwhile and times are equal', async () => {
-    const expected: string[] = [];
-    for (let n = 0; n < 7; n++) expected.push((await seed({ claimedAt: `2026-11-01T00:00:00.00${n < 4 ? 1 : 2}Z` })).id);
+    const older: string[] = [];
+    const newer: string[] = [];
+    for (let n = 0; n < 6; n++) {
+      older.push((await seed({ claimedAt: '2026-11-01T00:00:00.001Z' })).id);
+      newer.push((await seed({ claimedAt: '2026-11-01T00:00:00.002Z' })).id);
+    }
+    const newestFirst = [...newer.sort().reverse(), ...older.sort().reverse()];
     const seen: string[] = [];
     let cursor: string | null = '';
     while (cursor !== null) {
-      const page: PaymentsPage = await list({ limit: '2', ...(cursor === '' ? {} : { cursor }) });
+      const page: PaymentsPage = await list({ limit: '5', wallet: ALICE, ...(cursor === '' ? {} : { cursor }) });
       seen.push(...ids(page));
       cursor = page.next_cursor;
       await seed({ claimedAt: '2026-11-05T00:00:00.000Z' });
     }
-    expect(seen).toHaveLength(7);
-    expect([...seen].sort()).toEqual([...expected].sort());
+    expect(seen).toEqual(newestFirst);
   });
 
   it.each([

@@ -106,7 +106,7 @@ describe('the database of a process', () => {
       await killer.end();
       await broken;
       expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
-      expect(warned).toHaveBeenCalledWith(expect.stringContaining('an idle database connection broke'));
+      expect(warned).toHaveBeenCalledWith(expect.stringContaining('an idle database connection broke: terminating connection'));
     } finally {
       warned.mockRestore();
       await test.close();
