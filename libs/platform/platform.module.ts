@@ -14,7 +14,14 @@ export class PlatformModule {
     return {
       module: PlatformModule,
       global: true,
-      imports: [ConfigModule.forRoot(config, processName), ClockModule, DatabaseModule, FaultsModule, AuditModule, InstallationModule],
+      imports: [
+        ConfigModule.forRoot(config, processName),
+        ClockModule,
+        DatabaseModule,
+        FaultsModule,
+        AuditModule,
+        InstallationModule,
+      ],
     };
   }
 }
