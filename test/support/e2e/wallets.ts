@@ -1,0 +1,37 @@
+import { encodeFunctionData, type Abi } from 'viem';
+import type { PrivateKeyAccount } from 'viem/accounts';
+import type { Chain } from '@tollbox/devstack/chain';
+import { devContracts } from '@tollbox/devstack/contracts';
+import type { Hex, Network } from '@tollbox/payments/domain/networks';
+
+const GAS = '0x1e8480';
+
+async function callUsdc(chain: Chain, from: Hex, functionName: string, args: readonly unknown[]): Promise<void> {
+  const abi: Abi = (await devContracts()).DevUsdc.abi;
+  const data = encodeFunctionData({ abi, functionName, args });
+  // The chain holds the keys of its own accounts and makes a block for every transaction.
+  const hash = await chain.rpc('eth_sendTransaction', [{ from, to: chain.usdc, gas: GAS, data }]);
+  const receipt = (await chain.rpc('eth_getTransactionReceipt', [hash])) as { status: string } | null;
+  if (receipt?.status !== '0x1') throw new Error(`${functionName} failed`);
+}
+
+/** Takes a nonce back on the chain, as USDC lets its holder do. */
+export async function cancelAuthorization(chain: Chain, network: Network, payer: PrivateKeyAccount, nonce: Hex): Promise<void> {
+  const signature = await payer.signTypedData({
+    domain: { ...network.usdcDomain, chainId: network.chainId, verifyingContract: network.usdc },
+    types: {
+      CancelAuthorization: [
+        { name: 'authorizer', type: 'address' },
+        { name: 'nonce', type: 'bytes32' },
+      ],
+    },
+    primaryType: 'CancelAuthorization',
+    message: { authorizer: payer.address, nonce },
+  });
+  await callUsdc(chain, payer.address, 'cancelAuthorization', [payer.address, nonce, signature]);
+}
+
+/** Sends USDC away from one of the chain's own accounts. */
+export async function transferUsdc(chain: Chain, from: Hex, to: Hex, amountAtomic: bigint): Promise<void> {
+  await callUsdc(chain, from, 'transfer', [to, amountAtomic]);
+}
