@@ -167,7 +167,7 @@ describe('creating a sandbox', () => {
     const refused = expect(creating).rejects.toMatchObject({ code: 'operation_interrupted' });
     await gate.reached;
     const { id } = await rowOf(operationId);
-    await world.sandboxes.stop.execute(id, 'key');
+    await world.sandboxes.ender.end(id, 'operator', { actor: 'key' });
     gate.release();
     await refused;
     expect(provider.objects.size).toBe(0);

@@ -60,7 +60,7 @@ describe('running a command', () => {
   });
 
   it('keeps the beginning of a long output and knows all of it', async () => {
-    const long = `${'é'.repeat(700)}`;
+    const long = 'é'.repeat(700);
     provider.command = () => processOf(`a${long}`, '', 0, true);
     const answer = await exec();
     expect(answer.stdout).toBe(`a${'é'.repeat(511)}`);
@@ -75,7 +75,7 @@ describe('running a command', () => {
     const results = Array.from({ length: 9 }, () => exec());
     const settled = Promise.allSettled(results);
     let refused = 0;
-    for (const result of results) result.catch(() => void refused++);
+    for (const result of results) result.catch(() => refused++);
     while (refused < 6) await new Promise((resolve) => setImmediate(resolve));
     await expect(admit()).rejects.toMatchObject({ code: 'sandbox_busy', retryAfterSeconds: 1 });
     gate.release();
@@ -97,7 +97,7 @@ describe('running a command', () => {
   });
 
   it('a sandbox that has ended is gone, however it ended', async () => {
-    await world.sandboxes.stop.execute(sandboxId, 'key');
+    await world.sandboxes.ender.end(sandboxId, 'operator', { actor: 'key' });
     await expect(admit()).rejects.toMatchObject({ code: 'sandbox_gone' });
     await expect(exec()).rejects.toMatchObject({ code: 'sandbox_gone' });
     expect(await world.query('SELECT 1 FROM executions')).toEqual([]);

@@ -93,7 +93,11 @@ export class PgReaperStore implements ReaperStore {
   }
 
   async releaseLease(name: string, holder: string): Promise<void> {
-    await this.pool.query('UPDATE leases SET expires_at = now() WHERE name = $1 AND holder = $2', [name, holder]);
+    // The column keeps whole milliseconds, rounded: just `now()` may lie ahead.
+    await this.pool.query(`UPDATE leases SET expires_at = now() - interval '1 ms' WHERE name = $1 AND holder = $2`, [
+      name,
+      holder,
+    ]);
   }
 
   private async ids(sql: string, parameters: unknown[]): Promise<readonly string[]> {

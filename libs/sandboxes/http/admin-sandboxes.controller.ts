@@ -63,17 +63,16 @@ export class AdminSandboxesController {
   @HttpCode(200)
   @Staff({ roles: ['operator'], summary: 'End a sandbox, whoever owns it', answer: terminateAnswer })
   async terminate(@Param('id') id: string, @CurrentStaff() staff: StaffCaller): Promise<{ sandbox: SandboxRecord }> {
-    try {
-      const sandbox = await this.stopSandbox.execute(id, staff.keyId);
-      await this.record(id, staff, 'ok', { state: sandbox.state });
-      return { sandbox: toSandboxRecord(sandbox) };
-    } catch (error) {
-      await this.record(id, staff, 'failed', { code: error instanceof TollboxError ? error.code : 'internal' });
-      throw error;
-    }
+    const sandbox = await this.stopSandbox.execute(id, staff.keyId, (outcome, detail) => this.record(id, staff, outcome, detail));
+    return { sandbox: toSandboxRecord(sandbox) };
   }
 
-  private async record(id: string, staff: StaffCaller, outcome: 'ok' | 'failed', detail: Record<string, unknown>): Promise<void> {
+  private async record(
+    id: string,
+    staff: StaffCaller,
+    outcome: 'ok' | 'failed',
+    detail: Readonly<Record<string, unknown>>,
+  ): Promise<void> {
     const { keyId, name, role, requestId, ip } = staff;
     await this.audit.record({
       actorKind: 'staff',
