@@ -1,4 +1,4 @@
-// Compiles apps/ and libs/ into dist/ with swc. Only what changed since the last build is compiled; what has no source
+// Compiles apps/, libs/ and bench/ into dist/ with swc. Only what changed since the last build is compiled; what has no source
 // any more is removed. Types are checked by `npm test`, not here.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -19,6 +19,8 @@ function* sourceFiles(folder) {
   }
 }
 
+/** An image for production is built without bench/. */
+const isThere = (folder) => existsSync(path.join(root, folder));
 const outputOf = (file) => path.join(dist, file.replace(/\.ts$/, '.js'));
 
 function write(file, content) {
@@ -44,7 +46,7 @@ export async function build() {
   const before = readManifest(settings);
   const after = {};
   const changed = [];
-  for (const file of ['apps', 'libs'].flatMap((folder) => [...sourceFiles(folder)])) {
+  for (const file of ['apps', 'libs', 'bench'].filter(isThere).flatMap((folder) => [...sourceFiles(folder)])) {
     const { mtimeMs, size } = statSync(path.join(root, file));
     after[file] = `${mtimeMs} ${size}`;
     if (before[file] !== after[file] || !existsSync(outputOf(file))) changed.push(file);

@@ -13,7 +13,7 @@ export interface RecordedProcess {
   readonly startTime: string;
 }
 
-export type RunKind = 'start' | 'demo' | 'test' | 'setup';
+export type RunKind = 'start' | 'demo' | 'test' | 'bench' | 'setup';
 
 /** What one run of this clone made, written down before it is needed, so that a later run can clear it away. */
 export interface RunRecord {
