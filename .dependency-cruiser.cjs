@@ -101,7 +101,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: '^node_modules/' },
-    exclude: { path: '^(dist|\\.tollbox|test)/|\\.spec\\.ts$|^libs/platform/database/generated/' }, // a spec may reach for anything
+    exclude: { path: '^(dist|\\.tollbox|test)/|\\.spec\\.ts$' }, // a spec may reach for anything
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
     enhancedResolveOptions: {

@@ -3,7 +3,7 @@ import prettier from 'eslint-config-prettier';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['node_modules/', 'dist/', '.tollbox/', 'libs/platform/database/generated/', 'coverage/'] },
+  { ignores: ['node_modules/', 'dist/', '.tollbox/', 'coverage/'] },
   eslint.configs.recommended,
   {
     files: ['**/*.ts'],
@@ -36,7 +36,24 @@ export default tseslint.config(
     files: ['**/*.mjs', '**/*.cjs'],
     languageOptions: {
       globals: Object.fromEntries(
-        ['process', 'console', 'URL', 'fetch', 'Buffer', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'AbortSignal', 'WebAssembly', 'globalThis', 'module', 'require', '__dirname'].map((name) => [name, 'readonly']),
+        [
+          'process',
+          'console',
+          'URL',
+          'fetch',
+          'Buffer',
+          'setTimeout',
+          'clearTimeout',
+          'setInterval',
+          'clearInterval',
+          'performance',
+          'AbortSignal',
+          'WebAssembly',
+          'globalThis',
+          'module',
+          'require',
+          '__dirname',
+        ].map((name) => [name, 'readonly']),
       ),
     },
   },

@@ -107,23 +107,12 @@ async function installPackages() {
   writeFileSync(stampFile, stamp);
 }
 
-async function generateDatabaseClient() {
-  const stampFile = at('libs', 'platform', 'database', 'generated', '.stamp');
-  const version = readFileSync(at('node_modules', 'prisma', 'package.json'), 'utf8');
-  const stamp = sha256(readFileSync(at('prisma', 'schema.prisma'), 'utf8'), version);
-  if (readIfThere(stampFile) === stamp) return;
-  say('prisma generate');
-  await run(process.execPath, [at('node_modules', 'prisma', 'build', 'index.js'), 'generate'], STEP_TIMEOUT_MS);
-  writeFileSync(stampFile, stamp);
-}
-
 /** Everything but the container engine, which `npm start`, `npm run demo` and `npm test` look for when they boot. */
 export async function setup() {
   const [major] = process.versions.node.split('.');
   if (Number(major) < 20) throw new Error(`Node 20 or newer is needed; this is ${process.version}`);
   await withLock(async () => {
     await installPackages();
-    await generateDatabaseClient();
     const { build } = await import('./build.mjs');
     const built = await build();
     if (built > 0) say(`compiled ${built} files`);

@@ -3,20 +3,18 @@ import type { Pool } from 'pg';
 import { CONFIG, type Config } from '../config/config';
 import { PROCESS_NAME } from '../config/process-name';
 import { PG_POOL, createPgPool } from './pg-pool';
-import { PrismaService } from './prisma.service';
 
-/** PrismaService and PG_POOL for every module. Needs ConfigModule. */
+/** PG_POOL for every module. Needs ConfigModule. */
 @Global()
 @Module({
   providers: [
-    PrismaService,
     {
       provide: PG_POOL,
       inject: [CONFIG, PROCESS_NAME],
       useFactory: (config: Config, processName: string) => createPgPool(config, `tollbox-${processName}`),
     },
   ],
-  exports: [PrismaService, PG_POOL],
+  exports: [PG_POOL],
 })
 export class DatabaseModule implements OnApplicationShutdown {
   constructor(@Inject(PG_POOL) private readonly pool: Pool) {}
