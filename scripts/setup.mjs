@@ -10,7 +10,6 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const at = (...parts) => path.join(root, ...parts);
 const LOCK_TIMEOUT_MS = 900_000;
 const NPM_TIMEOUT_MS = 900_000;
-const STEP_TIMEOUT_MS = 120_000;
 
 const say = (line) => process.stderr.write(`setup: ${line}\n`);
 const sha256 = (...parts) => parts.reduce((hash, part) => hash.update(part).update('\0'), createHash('sha256')).digest('hex');
