@@ -14,7 +14,9 @@ const DRAIN_SILENCE_MS = 200;
 const DRAIN_LIMIT_MS = 2_000;
 const POLL_MS = { first: 100, most: 500, drain: 50, code: 5, codeMost: 100 } as const;
 const CODE_LIMIT_MS = 5_000;
-const SANDBOX_END_POLLS_MS = [0, 40, 120] as const;
+const SANDBOX_END_POLLS_MS: readonly number[] = [0, 40, 120];
+/** What engines give a command that its container was no longer there for; programs give them too. */
+const UNSTARTED_CODES: ReadonlySet<number> = new Set([126, 127, 255]);
 
 interface ExecState {
   readonly isRunning: boolean;
@@ -24,6 +26,7 @@ interface ExecState {
 /** One command in a container, from its start to its exit code. */
 class ContainerProcess {
   private readonly startedAt = performance.now();
+  private lastState: ExecState | null = null;
   /** Aborts when nobody waits for the command any more, so that no timer outlives it. */
   private readonly over = new AbortController();
 
@@ -40,7 +43,7 @@ class ContainerProcess {
     const stop = () => streams.finish();
     this.signal.addEventListener('abort', stop, { once: true });
     if (this.signal.aborted) stop();
-    const exit = this.settle(streams).finally(() => {
+    const exit = this.settleOrGone(streams).finally(() => {
       this.over.abort();
       this.signal.removeEventListener('abort', stop);
       streams.finish();
@@ -63,29 +66,38 @@ class ContainerProcess {
     }
   }
 
+  private async settleOrGone(streams: MultiplexedStream): Promise<ProcessExit> {
+    try {
+      return await this.settle(streams);
+    } catch (error) {
+      const isUnexplained = error instanceof ProviderError && error.kind === 'internal';
+      if (isUnexplained && !(await isSandboxRunning(this.container, this.signal)))
+        throw sandboxEnded('the sandbox ended while the command ran', error);
+      throw error;
+    }
+  }
+
   private async settle(streams: MultiplexedStream): Promise<ProcessExit> {
     const answerBy = performance.now() + this.options.timeoutMs + TIMEOUT_GRACE_MS;
-    const endedInTime = await this.waitForEnd(streams, answerBy);
-    const elapsedMs = performance.now() - this.startedAt;
+    const end = await this.waitForEnd(streams, answerBy);
     checkDeadline(this.signal, 'exec');
-    if (!endedInTime && (await this.state()).isRunning) return { returncode: KILLED, timedOut: true };
+    if (end === 'late' && (await this.state()).isRunning) return { returncode: KILLED, timedOut: true };
+    const elapsedMs = performance.now() - this.startedAt;
+    if (end === 'command') await this.drain(streams);
     const returncode = await this.exitCode();
     // The timer inside starts after ours: a kill that it sends is never seen before the timeout has passed here.
     if (returncode === KILLED && elapsedMs >= this.options.timeoutMs) return { returncode, timedOut: true };
-    if (returncode === KILLED || returncode < 0) await this.refuseWhenSandboxEnded();
+    await this.refuseWhenSandboxEnded(returncode);
     return { returncode, timedOut: false };
   }
 
-  /** Waits for the end of both streams or of the command. False when neither came before `answerBy`. */
-  private async waitForEnd(streams: MultiplexedStream, answerBy: number): Promise<boolean> {
+  /** Waits for the end of both streams or of the command, whichever comes first; `late` when neither came before `answerBy`. */
+  private async waitForEnd(streams: MultiplexedStream, answerBy: number): Promise<'streams' | 'command' | 'late'> {
     for (let waitMs: number = POLL_MS.first; ; waitMs = Math.min(waitMs * 1.5, POLL_MS.most)) {
       await Promise.race([streams.ended, pause(Math.min(waitMs, answerBy - performance.now()), this.over.signal)]);
-      if (streams.hasEnded) return true;
-      if (performance.now() >= answerBy) return false;
-      if (!(await this.state()).isRunning) {
-        await this.drain(streams);
-        return true;
-      }
+      if (streams.hasEnded) return 'streams';
+      if (performance.now() >= answerBy) return 'late';
+      if (!(await this.state()).isRunning) return 'command';
     }
   }
 
@@ -115,7 +127,13 @@ class ContainerProcess {
     }
   }
 
+  /** Engines forget an ended command after a while; a reader can take longer than that, so its end is remembered. */
   private async state(): Promise<ExecState> {
+    if (this.lastState !== null && !this.lastState.isRunning && this.lastState.exitCode !== null) return this.lastState;
+    return (this.lastState = await this.askState());
+  }
+
+  private async askState(): Promise<ExecState> {
     try {
       const { Running, ExitCode } = await withinDeadline(
         this.execution.inspect({ abortSignal: this.signal }),
@@ -124,30 +142,33 @@ class ContainerProcess {
       );
       return { isRunning: Running, exitCode: ExitCode };
     } catch (error) {
-      if (hasVanished(error)) throw new ProviderError('gone', 'the sandbox ended while the command ran', { cause: error });
+      if (hasVanished(error)) throw sandboxEnded('the sandbox ended while the command ran', error);
       throw toProviderError(error, 'exec');
     }
   }
 
   /**
-   * A command that was killed because its whole sandbox ended has no exit code of its own. The engine can record the end of
-   * the command a moment before the end of the sandbox.
+   * A command that was killed, or could not be started, because its whole sandbox ended has no exit code of its own. The
+   * engine can record the end of a command a moment before the end of the sandbox.
    */
-  private async refuseWhenSandboxEnded(): Promise<void> {
-    for (const waitMs of SANDBOX_END_POLLS_MS) {
+  private async refuseWhenSandboxEnded(returncode: number): Promise<void> {
+    const wasKilled = returncode === KILLED || returncode < 0;
+    if (!wasKilled && !UNSTARTED_CODES.has(returncode)) return;
+    for (const waitMs of wasKilled ? SANDBOX_END_POLLS_MS : [0]) {
       await pause(waitMs, this.over.signal);
-      if (!(await this.isSandboxRunning())) throw new ProviderError('gone', 'the sandbox ended while the command ran');
+      if (!(await isSandboxRunning(this.container, this.signal))) throw sandboxEnded('the sandbox ended while the command ran');
     }
   }
+}
 
-  private async isSandboxRunning(): Promise<boolean> {
-    try {
-      const asking = this.container.inspect({ abortSignal: this.signal });
-      return (await withinDeadline(asking, this.signal, 'exec')).State.Running;
-    } catch (error) {
-      if (hasVanished(error)) return false;
-      throw toProviderError(error, 'exec');
-    }
+const sandboxEnded = (message: string, cause?: unknown): ProviderError => new ProviderError('gone', message, { cause });
+
+async function isSandboxRunning(container: Docker.Container, signal: AbortSignal): Promise<boolean> {
+  try {
+    return (await withinDeadline(container.inspect({ abortSignal: signal }), signal, 'exec')).State.Running;
+  } catch (error) {
+    if (hasVanished(error)) return false;
+    throw toProviderError(error, 'exec');
   }
 }
 
@@ -194,9 +215,13 @@ export async function startCommand(
     return await new ContainerProcess(container, execution, options, signal).start();
   } catch (error) {
     if (signal.aborted) throw deadlinePassed('exec');
-    if (hasVanished(error) || isNotRunning(error)) throw new ProviderError('gone', 'the sandbox has ended', { cause: error });
+    if (hasVanished(error) || isNotRunning(error)) throw sandboxEnded('the sandbox has ended', error);
+    // A sandbox that ends at this moment makes an engine fail in words of many kinds.
+    const failure = toProviderError(error, 'exec');
+    if (failure.kind === 'internal' && !(await isSandboxRunning(container, signal)))
+      throw sandboxEnded('the sandbox has ended', error);
     const returncode = startFailureCode(error);
     if (returncode !== null) return unstarted(returncode, argv);
-    throw toProviderError(error, 'exec');
+    throw failure;
   }
 }
