@@ -24,11 +24,10 @@ function shortTemporaryRoot(): string {
 }
 
 /** How long the monitor of a finished exec stays, in seconds; its exit code can be asked for meanwhile. Podman's default is 300. */
-const EXEC_MONITOR_LINGER_S = 30;
+const EXEC_MONITOR_LINGER_S = 5;
 
 const quoted = (text: string): string => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 
-/** exit_command_delay: each exec leaves a conmon process behind for this many seconds (Podman's own choice: five minutes). */
 function containersConf(runRoot: string, graphRoot: string): string {
   return `[containers]
 init_path = "/usr/bin/catatonit"
@@ -41,7 +40,6 @@ cgroup_manager = "cgroupfs"
 events_logger = "none"
 exit_command_delay = ${EXEC_MONITOR_LINGER_S}
 lock_type = "file"
-exit_command_delay = 5
 tmp_dir = ${quoted(path.join(runRoot, 'libpod'))}
 static_dir = ${quoted(path.join(graphRoot, 'libpod'))}
 volume_path = ${quoted(path.join(graphRoot, 'volumes'))}

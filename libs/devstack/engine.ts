@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { OwnEngineLayout, engineDirectory, prepareOwnEngine } from './engine-config';
@@ -85,9 +85,14 @@ async function startOwnEngine(run: Run): Promise<Engine> {
     const dockerHost = `unix://${layout.socket}`;
     const shared = isUsedByAnother(run);
     run.setUsesOwnEngine(true);
-    if (recordedService() === null || (await probeEngine(dockerHost)) === null) await launchService(layout, dockerHost);
-    // Nobody else is using this storage, so what is in it was left by a run that was killed.
-    if (!shared) await removeContainers(dockerHost);
+    try {
+      if (recordedService() === null || (await probeEngine(dockerHost)) === null) await launchService(layout, dockerHost);
+      // Nobody else is using this storage, so what is in it was left by a run that was killed.
+      if (!shared) await removeContainers(dockerHost);
+    } catch (error) {
+      await leaveOwnEngineLocked(run, layout);
+      throw error;
+    }
     return { dockerHost, kind: 'podman', isOwn: true, stop: () => leaveOwnEngine(run, layout) };
   });
 }
@@ -108,15 +113,18 @@ async function launchService(layout: OwnEngineLayout, dockerHost: string): Promi
 }
 
 async function leaveOwnEngine(run: Run, layout: OwnEngineLayout): Promise<void> {
-  await withFileLock(lockFile(), LOCK_TIMEOUT_MS, async () => {
-    run.setUsesOwnEngine(false);
-    if (isUsedByAnother(run)) return;
-    const dockerHost = `unix://${layout.socket}`;
-    if ((await probeEngine(dockerHost)) !== null) await removeContainers(dockerHost);
-    await endService();
-    await unmountBelow([layout.graphRoot, layout.runRoot]);
-    rmSync(layout.runRoot, { recursive: true, force: true });
-  });
+  await withFileLock(lockFile(), LOCK_TIMEOUT_MS, () => leaveOwnEngineLocked(run, layout));
+}
+
+async function leaveOwnEngineLocked(run: Run, layout: OwnEngineLayout): Promise<void> {
+  run.setUsesOwnEngine(false);
+  if (isUsedByAnother(run)) return;
+  const dockerHost = `unix://${layout.socket}`;
+  if ((await probeEngine(dockerHost)) !== null) await removeContainers(dockerHost);
+  await endService();
+  await endMonitors(layout.graphRoot);
+  await unmountBelow([layout.graphRoot, layout.runRoot]);
+  rmSync(layout.runRoot, { recursive: true, force: true });
 }
 
 async function endService(): Promise<void> {
@@ -128,6 +136,41 @@ async function endService(): Promise<void> {
     while (isAlive(service) && Date.now() < deadline) await delay(25);
   }
   rmSync(serviceFile(), { force: true });
+}
+
+/**
+ * The monitors of finished execs outlive their containers and would call Podman again later. They are told apart by
+ * the path of this clone's storage among their arguments.
+ */
+async function endMonitors(graphRoot: string): Promise<void> {
+  const isOurs = (pid: string) => {
+    const args = argumentsOf(pid);
+    return path.basename(args[0] ?? '') === 'conmon' && args.some((arg) => arg.startsWith(`${graphRoot}/`));
+  };
+  const deadline = Date.now() + STOP_GRACE_MS;
+  for (;;) {
+    const monitors = readdirSync('/proc').filter((entry) => /^\d+$/.test(entry) && isOurs(entry));
+    if (monitors.length === 0) return;
+    if (Date.now() > deadline) throw new Error(`container monitors do not end: ${monitors.join(', ')}`);
+    for (const pid of monitors) killIfThere(Number(pid));
+    await delay(20);
+  }
+}
+
+function argumentsOf(pid: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return []; // it ended after the listing
+  }
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
 }
 
 /** Podman mounts its storage onto itself and leaves that behind. */
