@@ -43,7 +43,8 @@ export async function contest(
   const tallies = new Map<Contender, Tally>(
     contenders.map((contender) => [contender, { latenciesMs: [], elapsedMs: 0, cpuMs: {} }]),
   );
-  for (let round = 0; round < plan.rounds; round++) {
+  const startedAt = performance.now();
+  for (let round = 0; round < plan.rounds && (round === 0 || performance.now() - startedAt < plan.maxMs); round++) {
     for (let turn = 0; turn < contenders.length; turn++) {
       const contender = contenders[(round + turn) % contenders.length]!;
       const calls = await contender.prepare(plan.callsPerBlock);

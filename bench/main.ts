@@ -29,6 +29,7 @@ const say = (line: string): void => console.log(line);
 interface Outcome {
   readonly stack: Stack;
   readonly plan: Plan;
+  readonly sandboxes: number;
   readonly measurements: readonly Measurement[];
   readonly money: MoneyCheck;
 }
@@ -64,13 +65,15 @@ async function timed<T>(name: string, work: () => Promise<T>): Promise<T> {
 }
 
 async function measureAll(world: World): Promise<Measurement[]> {
+  const { plan } = world;
   await timed('warm-up', () => warmUp(world));
   const measurements = [
     ...(await timed('create', () => measureCreate(world))),
     ...(await timed('402 on create', () => measureUnpaid(world))),
-    ...(await timed('status', () => measureStatus(world))),
+    ...(await timed('status', () => measureStatus(world, [plan.statusLatency, plan.statusThroughput]))),
   ];
-  for (const command of COMMANDS) measurements.push(...(await timed(command.name, () => measureExec(world, command))));
+  for (const command of COMMANDS)
+    measurements.push(...(await timed(command.name, () => measureExec(world, command, [plan.execLatency, plan.execThroughput]))));
   return measurements;
 }
 
@@ -79,7 +82,7 @@ async function measureOn(stack: Stack, asked: Plan): Promise<Outcome> {
   const world = await timed('wallets', () => openWorld(stack, plan));
   try {
     const measurements = await measureAll(world);
-    return { stack, plan, measurements, money: await checkMoney(world) };
+    return { stack, plan, sandboxes: world.sandboxes.length, measurements, money: await checkMoney(world) };
   } finally {
     await closeWorld(world);
   }
@@ -96,6 +99,7 @@ function writeResults(outcome: Outcome, machine: Machine, loads: readonly [numbe
     machine,
     loadAverage: { before: loads[0], after: loads[1] },
     isolation: stack.isolation,
+    payers: outcome.sandboxes,
     measurements,
     ratios: ratiosOf(measurements),
     money,
@@ -108,7 +112,9 @@ function writeResults(outcome: Outcome, machine: Machine, loads: readonly [numbe
 function report(outcome: Outcome, machine: Machine, loads: readonly [number, number]): void {
   const { measurements, money, plan, stack } = outcome;
   say(`\n${plan.name} run, commit ${machine.commit ?? 'unknown'}, ${machine.cores} × ${machine.cpu}, Node ${machine.node}`);
-  say(`sandboxes: ${plan.payers}, isolation ${stack.isolation ?? 'unknown'}; every payment settled before its answer (confirm)`);
+  say(
+    `${outcome.sandboxes} payers with a sandbox each, isolation ${stack.isolation ?? 'unknown'}; every payment settled before its answer (confirm)`,
+  );
   say(`load average ${loads[0].toFixed(1)} before, ${loads[1].toFixed(1)} after\n`);
   say(`${measurementTable(measurements)}\n`);
   say(`${ratioTable(ratiosOf(measurements))}\n`);

@@ -7,6 +7,8 @@ export interface BlockPlan {
   readonly concurrency: number;
   /** No further call starts after this time; the calls that run are waited for. */
   readonly maxBlockMs: number;
+  /** No further round starts after this time; the first one always runs. */
+  readonly maxMs: number;
 }
 
 export interface Plan {
@@ -24,31 +26,31 @@ export interface Plan {
   readonly unpaidSeconds: number;
 }
 
-/** Sum of all block limits: about 150 s. The creates of both plans together are one for every payer. */
+/** The creates of a plan, latency and throughput together, are one for every payer. */
 const FULL: Plan = {
   name: 'full',
   payers: 64,
-  createLatency: { rounds: 4, callsPerBlock: 8, concurrency: 1, maxBlockMs: 1_500 },
-  createThroughput: { rounds: 4, callsPerBlock: 8, concurrency: 4, maxBlockMs: 1_500 },
-  statusLatency: { rounds: 4, callsPerBlock: 40, concurrency: 1, maxBlockMs: 1_200 },
-  statusThroughput: { rounds: 4, callsPerBlock: 200, concurrency: 16, maxBlockMs: 1_600 },
-  execLatency: { rounds: 4, callsPerBlock: 15, concurrency: 1, maxBlockMs: 1_900 },
-  execThroughput: { rounds: 4, callsPerBlock: 48, concurrency: 8, maxBlockMs: 1_900 },
-  unpaidLatency: { rounds: 1, callsPerBlock: 500, concurrency: 1, maxBlockMs: 2_000 },
+  createLatency: { rounds: 4, callsPerBlock: 8, concurrency: 1, maxBlockMs: 1_500, maxMs: 18_000 },
+  createThroughput: { rounds: 4, callsPerBlock: 8, concurrency: 4, maxBlockMs: 1_500, maxMs: 18_000 },
+  statusLatency: { rounds: 4, callsPerBlock: 40, concurrency: 1, maxBlockMs: 1_200, maxMs: 8_000 },
+  statusThroughput: { rounds: 4, callsPerBlock: 200, concurrency: 16, maxBlockMs: 1_600, maxMs: 10_000 },
+  execLatency: { rounds: 4, callsPerBlock: 15, concurrency: 1, maxBlockMs: 1_900, maxMs: 20_000 },
+  execThroughput: { rounds: 4, callsPerBlock: 48, concurrency: 8, maxBlockMs: 1_900, maxMs: 20_000 },
+  unpaidLatency: { rounds: 1, callsPerBlock: 500, concurrency: 1, maxBlockMs: 2_000, maxMs: 2_000 },
   unpaidConnections: 16,
   unpaidSeconds: 3,
 };
 
 const QUICK: Plan = {
   name: 'quick',
-  payers: 16,
-  createLatency: { rounds: 2, callsPerBlock: 4, concurrency: 1, maxBlockMs: 800 },
-  createThroughput: { rounds: 2, callsPerBlock: 4, concurrency: 4, maxBlockMs: 800 },
-  statusLatency: { rounds: 2, callsPerBlock: 15, concurrency: 1, maxBlockMs: 500 },
-  statusThroughput: { rounds: 2, callsPerBlock: 64, concurrency: 16, maxBlockMs: 600 },
-  execLatency: { rounds: 2, callsPerBlock: 6, concurrency: 1, maxBlockMs: 600 },
-  execThroughput: { rounds: 2, callsPerBlock: 16, concurrency: 8, maxBlockMs: 600 },
-  unpaidLatency: { rounds: 1, callsPerBlock: 200, concurrency: 1, maxBlockMs: 600 },
+  payers: 12,
+  createLatency: { rounds: 2, callsPerBlock: 2, concurrency: 1, maxBlockMs: 800, maxMs: 2_500 },
+  createThroughput: { rounds: 2, callsPerBlock: 4, concurrency: 4, maxBlockMs: 800, maxMs: 2_500 },
+  statusLatency: { rounds: 2, callsPerBlock: 15, concurrency: 1, maxBlockMs: 500, maxMs: 1_000 },
+  statusThroughput: { rounds: 2, callsPerBlock: 64, concurrency: 16, maxBlockMs: 600, maxMs: 1_000 },
+  execLatency: { rounds: 2, callsPerBlock: 5, concurrency: 1, maxBlockMs: 500, maxMs: 1_500 },
+  execThroughput: { rounds: 2, callsPerBlock: 16, concurrency: 8, maxBlockMs: 500, maxMs: 1_500 },
+  unpaidLatency: { rounds: 1, callsPerBlock: 200, concurrency: 1, maxBlockMs: 600, maxMs: 600 },
   unpaidConnections: 16,
   unpaidSeconds: 1,
 };

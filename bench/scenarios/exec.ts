@@ -1,6 +1,7 @@
 import { contest, type Contender, type Measurement } from '../contest';
 import { inTurn } from '../in-turn';
 import type { SandboxProvider } from '@tollbox/sandboxes/application/ports/provider';
+import type { BlockPlan } from '../options';
 import type { BoughtSandbox, World } from '../world';
 
 export interface Command {
@@ -72,10 +73,8 @@ function contenders(world: World, command: Command): Contender[] {
   ];
 }
 
-export async function measureExec(world: World, command: Command): Promise<Measurement[]> {
-  const { execLatency, execThroughput } = world.plan;
-  return [
-    ...(await contest(command.name, contenders(world, command), execLatency, world.cpu)),
-    ...(await contest(command.name, contenders(world, command), execThroughput, world.cpu)),
-  ];
+export async function measureExec(world: World, command: Command, plans: readonly BlockPlan[]): Promise<Measurement[]> {
+  const measurements: Measurement[] = [];
+  for (const plan of plans) measurements.push(...(await contest(command.name, contenders(world, command), plan, world.cpu)));
+  return measurements;
 }

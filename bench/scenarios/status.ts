@@ -1,9 +1,10 @@
 import { contest, type Contender, type Measurement } from '../contest';
 import { inTurn } from '../in-turn';
+import type { BlockPlan } from '../options';
 import type { World } from '../world';
 
 /** Paid status beside the raw engine's inspect of the same containers. */
-export async function measureStatus(world: World): Promise<Measurement[]> {
+export async function measureStatus(world: World, plans: readonly BlockPlan[]): Promise<Measurement[]> {
   const nextRaw = inTurn(world.sandboxes);
   const nextPaid = inTurn(world.sandboxes);
   const raw: Contender = {
@@ -29,9 +30,7 @@ export async function measureStatus(world: World): Promise<Measurement[]> {
         }),
       ),
   };
-  const { statusLatency, statusThroughput } = world.plan;
-  return [
-    ...(await contest('status', [raw, paid], statusLatency, world.cpu)),
-    ...(await contest('status', [raw, paid], statusThroughput, world.cpu)),
-  ];
+  const measurements: Measurement[] = [];
+  for (const plan of plans) measurements.push(...(await contest('status', [raw, paid], plan, world.cpu)));
+  return measurements;
 }
