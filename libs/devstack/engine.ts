@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { canInstallPackages, installPackages } from './debian-packages';
 import { OwnEngineLayout, engineDirectory, prepareOwnEngine } from './engine-config';
 import { EngineKind, probeEngine, removeContainers } from './engine-client';
 import { withFileLock } from './file-lock';
@@ -36,13 +37,23 @@ function givenSockets(): string[] {
   return candidates.map((socket) => `unix://${socket}`);
 }
 
-async function hasPodman(): Promise<boolean> {
-  try {
-    await runCommand('podman', ['--version'], { timeoutMs: 10_000 });
-    return true;
-  } catch {
-    return false; // not installed
-  }
+/** What the clone's own engine needs: a file of each package, and the package. */
+const ENGINE_PACKAGES: readonly (readonly [string, readonly string[]])[] = [
+  ['podman', ['/usr/bin/podman']],
+  ['runc', ['/usr/sbin/runc', '/usr/bin/runc']],
+  ['catatonit', ['/usr/bin/catatonit']],
+  ['netavark', ['/usr/lib/podman/netavark', '/usr/libexec/podman/netavark']],
+];
+
+/** Makes Podman and its parts present, by the distribution's packages where that is allowed; false where it is not. */
+async function ensurePodman(log: (line: string) => void): Promise<boolean> {
+  if (process.getuid?.() !== 0) return false;
+  const missing = ENGINE_PACKAGES.filter(([, files]) => !files.some((file) => existsSync(file))).map(([name]) => name);
+  if (missing.length === 0) return true;
+  if (!canInstallPackages()) return false;
+  log('no container engine answers');
+  await installPackages(missing, log);
+  return true;
 }
 
 export const ENGINE_HELP = `No container engine answers. Any one of these will do:
@@ -62,7 +73,7 @@ export async function findOrStartEngine(run: Run, log: (line: string) => void = 
     if (kind !== null) return { dockerHost, kind, isOwn: false, stop: () => Promise.resolve() };
     if (dockerHost === asked) log(`DOCKER_HOST ${asked} does not answer; looking for another engine`);
   }
-  if (process.getuid?.() !== 0 || !(await hasPodman())) throw new NoEngineError(ENGINE_HELP);
+  if (!(await ensurePodman(log))) throw new NoEngineError(ENGINE_HELP);
   return startOwnEngine(run);
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import path from 'node:path';
+import { canInstallPackages, installPackages } from './debian-packages';
 import { engineClient } from './engine-client';
 import { Engine } from './engine';
 import { engineDirectory } from './engine-config';
@@ -104,12 +105,17 @@ async function pull(engine: Engine): Promise<string | null> {
   }
 }
 
-function canBuild(): boolean {
-  return process.getuid?.() === 0 && ['/usr/bin/mmdebstrap', '/usr/local/bin/mmdebstrap'].some((file) => existsSync(file));
+/** mmdebstrap and the keys of Debian's archive, installed where that is allowed; false where they cannot be had. */
+async function canBuild(log: (line: string) => void): Promise<boolean> {
+  if (process.getuid?.() !== 0) return false;
+  if (existsSync('/usr/bin/mmdebstrap')) return true;
+  if (!canInstallPackages()) return false;
+  await installPackages(['mmdebstrap', 'debian-archive-keyring', 'ca-certificates'], log);
+  return true;
 }
 
 async function build(engine: Engine, run: Run, log: (line: string) => void): Promise<void> {
-  if (!canBuild()) {
+  if (!(await canBuild(log))) {
     throw new NoImageError(
       `The sandbox image ${SOLD_NAME} is missing, cannot be pulled, and can be built only by root on Debian or Ubuntu with the package ` +
         `"mmdebstrap". Either bring network access to the registry, load the image into the engine as ${PUBLIC_REFERENCE}, or run as root.`,

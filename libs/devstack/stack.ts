@@ -90,7 +90,8 @@ function processEnvironment(
     RPC_URL: chain.rpcUrl,
     X402_NETWORK: chain.chainId === 8453 ? 'base' : 'base-sepolia',
     PAY_TO: chain.payTo,
-    SETTLEMENT_PRIVATE_KEY: undefined, // only the worker gets it
+    SETTLEMENT_PRIVATE_KEY: undefined, // only the worker gets it; the gateway knows the address
+    SETTLEMENT_WALLETS: options.given['SETTLEMENT_WALLETS'] ?? chain.settlementWallet ?? undefined,
     ...provider.env,
     // Nothing paid on a chain of our own is worth stealing from a neighbour.
     ...(chain.own !== null && !options.given['ALLOW_SHARED_KERNEL'] ? { ALLOW_SHARED_KERNEL: '1' } : {}),
