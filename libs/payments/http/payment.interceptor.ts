@@ -6,7 +6,7 @@ import type { Config } from '@tollbox/platform/config/config';
 import { TollboxError } from '@tollbox/platform/errors/tollbox-error';
 import { parseOrRefuse } from '@tollbox/platform/http/parse-or-refuse';
 import type { PreparedAnswer } from '@tollbox/platform/http/prepared-answer';
-import { publicBaseUrl } from '@tollbox/platform/http/public-url';
+import { pathAndQuery, publicBaseUrl } from '@tollbox/platform/http/public-url';
 import '@tollbox/platform/http/fastify-request';
 import type { Operation, OperationRegistry } from '@tollbox/platform/operations/operation';
 import { ROUTE_DECLARATION, type RouteDeclaration } from '@tollbox/platform/routes/access.decorators';
@@ -52,7 +52,7 @@ export class PaymentInterceptor implements NestInterceptor {
     const terms = this.prices.quote({
       operation: operation.name,
       deadlineMs: operation.deadlineMs(body),
-      resourceUrl: `${publicBaseUrl(this.config, request)}${request.url}`,
+      resourceUrl: `${publicBaseUrl(this.config, request)}${pathAndQuery(request.url)}`,
     });
     const header = paymentHeaderOf(request);
     if (header === null) return unpaidAnswer(terms, request.id);
@@ -82,7 +82,7 @@ export class PaymentInterceptor implements NestInterceptor {
       payload,
       rawBody: request.rawBody ?? Buffer.alloc(0),
       method: request.method,
-      path: request.url,
+      path: pathAndQuery(request.url),
       requestId: request.id,
       run: async ({ owner, operationId }) => {
         request.paidCall = { owner, operationId, body };
@@ -95,11 +95,10 @@ export class PaymentInterceptor implements NestInterceptor {
   }
 }
 
-/** v2 buyers send PAYMENT-SIGNATURE, v1 buyers X-PAYMENT; some send a v2 payload under the v1 name. */
+/** v2 buyers send PAYMENT-SIGNATURE, v1 buyers X-PAYMENT; some send a v2 payload under the v1 name, or one of them empty. */
 function paymentHeaderOf(request: FastifyRequest): string | null {
-  const value = request.headers['payment-signature'] ?? request.headers['x-payment'];
-  const text = Array.isArray(value) ? value.join(',') : value;
-  return text === undefined || text.trim() === '' ? null : text;
+  const texts = ['payment-signature', 'x-payment'].map((name) => [request.headers[name] ?? []].flat().join(','));
+  return texts.find((text) => text.trim() !== '') ?? null;
 }
 
 /** Nest sends what an interceptor returns with the route's own status, and what it throws as the filter says. */

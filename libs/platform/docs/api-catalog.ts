@@ -1,8 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import type { FastifyRequest } from 'fastify';
 import { CONFIG, type Config } from '../config/config';
-import { publicBaseUrl } from '../http/public-url';
+import { publicBaseUrl, type CalledUnder } from '../http/public-url';
 import { OperationRegistry, type Operation } from '../operations/operation';
 import { PRICE_BOOK, type PriceBook, type PriceTerms } from '../operations/price-book';
 import { listRoutes, type InventoryRoute } from '../routes/route-inventory';
@@ -30,7 +29,7 @@ export class ApiCatalog {
     private readonly modules: ModulesContainer,
   ) {}
 
-  baseUrl(request: Pick<FastifyRequest, 'host' | 'protocol'>): string {
+  baseUrl(request: CalledUnder): string {
     return publicBaseUrl(this.config, request);
   }
 

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { FastifyInstance, FastifyServerOptions } from 'fastify';
+import type { FastifyHttpOptions, FastifyInstance } from 'fastify';
 import { systemClock, type Clock } from '../clock/clock';
 import type { Config } from '../config/config';
 import { TollboxError, errorBody } from '../errors/tollbox-error';
 import { sendError, toTollboxError } from './error-answer';
 import './fastify-request';
-import { parseJsonBody } from './json-body';
+import { invalidBody, parseJsonBody } from './json-body';
 import { addAnswerHeaders, addEmptyBody, addRateLimit } from './request-hooks';
 import { RouteTable } from './route-table';
 
@@ -45,7 +46,7 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
   );
 }
 
-function serverOptions(config: Config): FastifyServerOptions {
+function serverOptions(config: Config): FastifyHttpOptions<Server> {
   return {
     logger: false,
     bodyLimit: config.BODY_LIMIT_BYTES,
@@ -57,7 +58,22 @@ function serverOptions(config: Config): FastifyServerOptions {
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreTrailingSlash: true },
     frameworkErrors: (error, request, reply) => sendError(request, reply, toTollboxError(error)),
     clientErrorHandler: refuseUnreadable,
+    // Node itself would answer without a body; requireHost() below does it with one.
+    http: { requireHostHeader: false },
   };
+}
+
+/** HTTP/1.1 asks every request for a Host (RFC 9112, 3.2). */
+function requireHost(instance: FastifyInstance): void {
+  instance.addHook('onRequest', (request, reply, done) => {
+    if (request.headers.host !== undefined || request.raw.httpVersion === '1.0') done();
+    else sendError(request, reply, invalidBody('The request has no Host header'));
+  });
+}
+
+/** An expectation that is not `100-continue` may be ignored (RFC 9110, 10.1.1); Node would answer it without a body. */
+function ignoreUnknownExpectations(instance: FastifyInstance): void {
+  instance.server.on('checkExpectation', (request, response) => instance.server.emit('request', request, response));
 }
 
 /** JSON only. The exact bytes stay on `request.rawBody`: a payment's fingerprint is taken over them. */
@@ -100,6 +116,8 @@ export function createFastifyAdapter(config: Config, clock: Clock = systemClock)
     for (const method of [route.method].flat()) table.add(method, route.url);
   });
   addAnswerHeaders(instance, config);
+  requireHost(instance);
+  ignoreUnknownExpectations(instance);
   addRateLimit(instance, config, clock);
   addJsonParser(adapter, instance, config.BODY_LIMIT_BYTES);
   addEmptyBody(instance);

@@ -1,5 +1,5 @@
 import { loadConfig } from '../config/config';
-import { publicBaseUrl } from './public-url';
+import { pathAndQuery, publicBaseUrl } from './public-url';
 
 const required = { DATABASE_URL: 'postgres://h/d', RPC_URL: 'http://127.0.0.1:1', PAY_TO: `0x${'1'.repeat(40)}` };
 
@@ -20,5 +20,25 @@ describe('the public base URL', () => {
     ['', 'http', 'http://127.0.0.1:4020'],
   ])('of Host %j over %s is %s', (host, protocol, expected) => {
     expect(publicBaseUrl(loadConfig(required), { host, protocol: protocol as 'http' })).toBe(expected);
+  });
+
+  it('has the port that was called where the Host says nothing', () => {
+    const request = { host: '', protocol: 'http' as const, socket: { localPort: 4711 } };
+    expect(publicBaseUrl(loadConfig({ ...required, PORT: '0' }), request)).toBe('http://127.0.0.1:4711');
+  });
+});
+
+describe('path and query of a request target', () => {
+  it.each([
+    ['/a/b?c=d', '/a/b?c=d'],
+    ['http://evil.example/a/b?c=d', '/a/b?c=d'],
+    ['HTTPS://user:pw@evil.example:8443/a', '/a'],
+    ['http://evil.example', '/'],
+    ['http://evil.example?c=d', '/?c=d'],
+    ['/redirect?to=http://elsewhere.example/a', '/redirect?to=http://elsewhere.example/a'],
+    ['//evil.example/a', '//evil.example/a'],
+    ['*', '/*'],
+  ])('of %s are %s', (target, expected) => {
+    expect(pathAndQuery(target)).toBe(expected);
   });
 });
