@@ -1,4 +1,4 @@
-import { encodeFunctionData, type Abi } from 'viem';
+import { encodeFunctionData, erc20Abi, parseEventLogs, type Abi, type Log } from 'viem';
 import type { PrivateKeyAccount } from 'viem/accounts';
 import type { Chain } from '@tollbox/devstack/chain';
 import { devContracts } from '@tollbox/devstack/contracts';
@@ -34,4 +34,23 @@ export async function cancelAuthorization(chain: Chain, network: Network, payer:
 /** Sends USDC away from one of the chain's own accounts. */
 export async function transferUsdc(chain: Chain, from: Hex, to: Hex, amountAtomic: bigint): Promise<void> {
   await callUsdc(chain, from, 'transfer', [to, amountAtomic]);
+}
+
+export interface TransactionOnChain {
+  readonly succeeded: boolean;
+  /** USDC that the transaction moved; addresses in lower case. */
+  readonly transfers: readonly { readonly from: string; readonly to: string; readonly amountAtomic: bigint }[];
+}
+
+/** A transaction as the chain has it; null when it has none of this hash. */
+export async function receiptOnChain(chain: Chain, hash: string): Promise<TransactionOnChain | null> {
+  const receipt = (await chain.rpc('eth_getTransactionReceipt', [hash])) as { status: string; logs: Log[] } | null;
+  if (receipt === null) return null;
+  const logs = receipt.logs.filter(({ address }) => address.toLowerCase() === chain.usdc.toLowerCase());
+  const transfers = parseEventLogs({ abi: erc20Abi, eventName: 'Transfer', logs }).map(({ args }) => ({
+    from: args.from.toLowerCase(),
+    to: args.to.toLowerCase(),
+    amountAtomic: args.value,
+  }));
+  return { succeeded: receipt.status === '0x1', transfers };
 }
