@@ -19,6 +19,7 @@ export default tseslint.config(
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
       '@typescript-eslint/consistent-type-imports': 'off', // constructor injection needs value imports
       '@typescript-eslint/dot-notation': 'off',
+      '@typescript-eslint/no-unsafe-class-instance-assignment': 'off', // Nest declares its options as classes
       '@typescript-eslint/unbound-method': ['error', { ignoreStatic: true }],
     },
   },

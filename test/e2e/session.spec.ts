@@ -10,7 +10,7 @@ describe.each<ProviderUnderTest>(['container', 'modal'])('a session on the %s pr
     stack = await Stack.start({ provider });
   });
   afterAll(async () => {
-    await stack?.stop();
+    await stack.stop();
   });
 
   it('is completed by the official x402 v2 client', async () => {
@@ -78,7 +78,7 @@ describe.each<ProviderUnderTest>(['container', 'modal'])('a session on the %s pr
     ] as const) {
       const foreign = await stack.paid(thief, call, { sandbox_id, ...extra });
       const unknown = await stack.paid(thief, call, { sandbox_id: 'sb-0000000000000000000000', ...extra });
-      const comparable = ({ body }: typeof foreign) => ({ ...body, request_id: '' });
+      const comparable = ({ body }: typeof foreign) => ({ ...(body as Record<string, unknown>), request_id: '' });
       expect(foreign.status).toBe(404);
       expect(comparable(foreign)).toEqual(comparable(unknown));
       expect(foreign.body).toMatchObject({ code: 'sandbox_not_found', charged: false });

@@ -7,7 +7,12 @@ import { eventually, Stack, type Answer, type SandboxCall } from '../support/e2e
  * is resolved by the rules, nothing ran or was charged twice, no sandbox is left over, and the same header gets what the
  * rules say.
  */
-const GATEWAY_BOUNDARIES = ['claimed', 'operation_running', 'operation_done', 'queued'] as const satisfies readonly PhaseBoundary[];
+const GATEWAY_BOUNDARIES = [
+  'claimed',
+  'operation_running',
+  'operation_done',
+  'queued',
+] as const satisfies readonly PhaseBoundary[];
 const WORKER_BOUNDARIES = ['transaction_stored', 'transaction_sent'] as const satisfies readonly PhaseBoundary[];
 
 const ENV = {
@@ -25,14 +30,17 @@ beforeAll(async () => {
   payer = await stack.wallet(1, 10_000_000n);
 });
 afterAll(async () => {
-  await stack?.stop();
+  await stack.stop();
 });
 afterEach(async () => {
   // Whatever a test leaves must be known and removable.
-  for (const { id, state } of await stack.sandboxes()) if (state === 'running') await stack.paid(payer, 'terminate', { sandbox_id: id });
+  for (const { id, state } of await stack.sandboxes())
+    if (state === 'running') await stack.paid(payer, 'terminate', { sandbox_id: id });
   await eventually('no provider object is left', async () => (await stack.providerObjects()) === 0);
   await eventually('no payment is on its way', async () => {
-    const { rows } = await stack.pool.query(`SELECT 1 FROM payments WHERE state NOT IN ('settled', 'voided', 'failed', 'expired')`);
+    const { rows } = await stack.pool.query(
+      `SELECT 1 FROM payments WHERE state NOT IN ('settled', 'voided', 'failed', 'expired')`,
+    );
     return rows.length === 0;
   });
   expect(await stack.settledAtomic()).toBe(await stack.earnedAtomic());
@@ -43,7 +51,12 @@ it('covers every boundary in the list', () => {
 });
 
 /** Sends the call to a gateway that dies at the boundary, and starts another one. */
-async function callAndDie(boundary: PhaseBoundary, call: SandboxCall, body: unknown, headers: Record<string, string>): Promise<void> {
+async function callAndDie(
+  boundary: PhaseBoundary,
+  call: SandboxCall,
+  body: unknown,
+  headers: Record<string, string>,
+): Promise<void> {
   await stack.gateway.stop();
   await stack.startGateway({ FAULT_KILL_AT: boundary });
   await expect(stack.post(path(call), body, headers)).rejects.toThrow();
@@ -103,7 +116,9 @@ describe('the gateway dies during exec', () => {
     const headers = await stack.header(payer, 'exec');
     await callAndDie(boundary, 'exec', body, headers);
     const answer = await retry('exec', body, headers);
-    const ran = Number((await stack.paid(payer, 'exec', { sandbox_id, command: ['sh', '-c', 'touch /tmp/runs; wc -l < /tmp/runs'] })).body.stdout);
+    const ran = Number(
+      (await stack.paid(payer, 'exec', { sandbox_id, command: ['sh', '-c', 'touch /tmp/runs; wc -l < /tmp/runs'] })).body.stdout,
+    );
     const charged = (await stack.earnedAtomic()) - earned - 1_000n;
     if (boundary === 'operation_running') {
       expect(answer).toMatchObject({ status: 503, body: { code: 'execution_lost', charged: false } });
@@ -123,7 +138,10 @@ describe('the gateway dies during terminate', () => {
     const earned = await stack.earnedAtomic();
     const headers = await stack.header(payer, 'terminate');
     await callAndDie(boundary, 'terminate', { sandbox_id }, headers);
-    expect(await retry('terminate', { sandbox_id }, headers)).toMatchObject({ status: 200, body: { sandbox_id, status: 'terminated' } });
+    expect(await retry('terminate', { sandbox_id }, headers)).toMatchObject({
+      status: 200,
+      body: { sandbox_id, status: 'terminated' },
+    });
     expect((await stack.earnedAtomic()) - earned).toBe(1_000n);
   });
 });

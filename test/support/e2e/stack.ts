@@ -41,7 +41,7 @@ export interface StackOptions {
 export class Stack {
   gateway!: Child & { url: string };
   worker: Child | null = null;
-  private readonly extraGateways: Child[] = [];
+  private readonly children: Child[] = [];
 
   private constructor(
     readonly database: TestDatabase,
@@ -88,16 +88,18 @@ export class Stack {
 
   async startGateway(env: Record<string, string> = {}): Promise<void> {
     this.gateway = await Child.start('gateway', { ...this.env, ...env });
+    this.children.push(this.gateway);
   }
 
   async startWorker(env: Record<string, string> = {}): Promise<void> {
     this.worker = await Child.start('worker', { ...this.env, SETTLEMENT_PRIVATE_KEY: SETTLEMENT_KEY, ...env });
+    this.children.push(this.worker);
   }
 
   /** A second gateway on the same database; returns its address. */
   async addGateway(): Promise<string> {
     const gateway = await Child.start('gateway', this.env);
-    this.extraGateways.push(gateway);
+    this.children.push(gateway);
     return gateway.url;
   }
 
@@ -180,7 +182,7 @@ export class Stack {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.worker?.stop(), this.gateway?.stop(), ...this.extraGateways.map((gateway) => gateway.stop())]);
+    await Promise.all(this.children.map((child) => child.stop()));
     const { rows } = await this.pool.query<{ id: string }>('SELECT id FROM installation');
     if (this.controlPlane === null && rows[0] !== undefined)
       await removeContainers(testEngine().dockerHost, `tollbox.installation=${rows[0].id}`);
