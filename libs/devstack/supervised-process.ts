@@ -1,5 +1,6 @@
 import { ChildProcess, fork } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { projectRoot } from './paths';
 import { delay } from './processes';
 
 const READY_TIMEOUT_MS = 60_000;
@@ -44,6 +45,7 @@ export class SupervisedProcess {
   async start(): Promise<void> {
     const { name, file } = this.options;
     const child = fork(file, [], {
+      cwd: projectRoot(),
       env: this.options.env(),
       execArgv: ['--enable-source-maps'],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
