@@ -20,8 +20,14 @@ export function projectRoot(): string {
   return directory;
 }
 
-/** Git-ignored state of this clone: run records, dev.json, compiled contracts, the container engine's storage. */
-export const stateDirectory = (): string => path.join(projectRoot(), '.tollbox');
+/**
+ * Git-ignored state of this clone: run records, dev.json, compiled contracts, the container engine's storage.
+ * TOLLBOX_STATE_DIRECTORY puts it elsewhere, for a second stack beside the clone's own.
+ */
+export function stateDirectory(): string {
+  const elsewhere = process.env['TOLLBOX_STATE_DIRECTORY'];
+  return elsewhere === undefined || elsewhere === '' ? path.join(projectRoot(), '.tollbox') : path.resolve(elsewhere);
+}
 
 /** Whether a process of `uid`/`gid` can reach `file` through every directory above it and read it. */
 export function isReachableBy(file: string, uid: number, gid: number): boolean {

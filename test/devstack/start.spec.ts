@@ -1,0 +1,171 @@
+import { engineClient } from '@tollbox/devstack/engine-client';
+import { DevFile } from '@tollbox/devstack/dev-file';
+import { delay, processStartTime } from '@tollbox/devstack/processes';
+import { RunRecord } from '@tollbox/devstack/run-record';
+import { ExactEvmScheme } from '@x402/evm';
+import { wrapFetchWithPaymentFromConfig } from '@x402/fetch';
+import { ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { createPublicClient, http, parseAbi } from 'viem';
+import { privateKeyToAccount } from 'viem/accounts';
+import { testEngine } from '../support/stack';
+
+const ENTRY = path.join(__dirname, '../../dist/libs/devstack/main.js');
+const START_TIMEOUT_MS = 60_000;
+
+/** The program behind `npm start`, with a state directory of its own beside the clone's. */
+class StartedStack {
+  private output = '';
+  readonly exited: Promise<{ code: number | null; signal: string | null }>;
+
+  constructor(
+    readonly child: ChildProcess,
+    private readonly state: string,
+  ) {
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
+    this.exited = new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
+  }
+
+  static spawn(state: string, extra: NodeJS.ProcessEnv = {}): StartedStack {
+    const { dockerHost, imageReferences } = testEngine();
+    const env = { PATH: process.env['PATH'], HOME: state, DOCKER_HOST: dockerHost, SANDBOX_IMAGE_REFERENCES: imageReferences };
+    const child = spawn(process.execPath, [ENTRY], {
+      env: { ...env, TOLLBOX_STATE_DIRECTORY: state, PORT: '0', ...extra },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    return new StartedStack(child, state);
+  }
+
+  get text(): string {
+    return this.output;
+  }
+
+  async ready(): Promise<DevFile> {
+    const deadline = Date.now() + START_TIMEOUT_MS;
+    while (!this.output.includes('Ctrl-C stops everything')) {
+      if (this.child.exitCode !== null || Date.now() > deadline) throw new Error(`the stack did not start:\n${this.output}`);
+      await delay(50);
+    }
+    return JSON.parse(readFileSync(path.join(this.state, 'dev.json'), 'utf8')) as DevFile;
+  }
+
+  record(): RunRecord {
+    const [file = ''] = readdirSync(path.join(this.state, 'runs'));
+    return JSON.parse(readFileSync(path.join(this.state, 'runs', file), 'utf8')) as RunRecord;
+  }
+
+  async interrupt(): Promise<number | null> {
+    this.child.kill('SIGINT');
+    return (await this.exited).code;
+  }
+}
+
+const pidsOf = (dev: DevFile): number[] => [dev.gatewayPid, dev.workerPid, dev.chainPid ?? 0, dev.databasePid ?? 0];
+const alive = (pids: readonly number[]): number[] => pids.filter((pid) => processStartTime(pid) !== null);
+
+async function containersOf(record: RunRecord): Promise<number> {
+  const client = engineClient(testEngine().dockerHost);
+  const label = `tollbox.installation=${record.installations[0]?.id ?? 'none'}`;
+  return (await client.listContainers({ all: true, filters: { label: [label] } })).length;
+}
+
+async function buySandbox(dev: DevFile): Promise<number> {
+  const account = privateKeyToAccount(dev.agents[0]!.privateKey);
+  const pay = wrapFetchWithPaymentFromConfig(fetch, { schemes: [{ network: 'eip155:*', client: new ExactEvmScheme(account) }] });
+  const body = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' };
+  return (await pay(`${dev.gatewayUrl}/api/v1/modal/sandbox/create`, body)).status;
+}
+
+describe('npm start', () => {
+  let state: string;
+  const started: StartedStack[] = [];
+  const start = (extra?: NodeJS.ProcessEnv) => {
+    const stack = StartedStack.spawn(state, extra);
+    started.push(stack);
+    return stack;
+  };
+  beforeEach(() => {
+    state = mkdtempSync(path.join(os.tmpdir(), 'tollbox state '));
+  });
+  afterEach(async () => {
+    for (const stack of started.splice(0))
+      if (stack.child.exitCode === null && stack.child.signalCode === null) await stack.interrupt();
+    rmSync(state, { recursive: true, force: true });
+  });
+
+  it('tells in dev.json how to use what it booted, serves, and leaves nothing behind', async () => {
+    const stack = start();
+    const dev = await stack.ready();
+    expect(Object.keys(dev).sort()).toEqual(
+      [
+        ...['gatewayUrl', 'gatewayPid', 'workerPid', 'chainPid', 'databasePid', 'rpcUrl', 'chainId', 'network', 'usdc', 'payTo'],
+        ...['settlementWallet', 'agents', 'adminToken', 'financeToken', 'databaseUrl', 'provider', 'isolation'],
+      ].sort(),
+    );
+    expect(statSync(path.join(state, 'dev.json')).mode & 0o777).toBe(0o600);
+    expect(dev).toMatchObject({ chainId: 84532, network: 'eip155:84532', provider: 'container', isolation: 'shared-kernel' });
+    expect(dev.agents.length).toBeGreaterThanOrEqual(3);
+    const wallets = [...dev.agents.map(({ address }) => address), dev.payTo, dev.settlementWallet];
+    expect(new Set(wallets).size).toBe(wallets.length);
+    const chain = createPublicClient({ transport: http(dev.rpcUrl) });
+    const abi = parseAbi(['function balanceOf(address) view returns (uint256)']);
+    for (const { address } of dev.agents) {
+      const usdc = dev.usdc as `0x${string}`;
+      expect(await chain.readContract({ address: usdc, abi, functionName: 'balanceOf', args: [address] })).toBe(1_000_000_000n);
+    }
+    const asked = (route: string, token: string) =>
+      fetch(dev.gatewayUrl + route, { headers: { authorization: `Bearer ${token}` } });
+    expect((await asked('/admin/sandboxes', dev.adminToken)).status).toBe(200);
+    expect((await asked('/finance/payments', dev.financeToken)).status).toBe(200);
+
+    expect(await buySandbox(dev)).toBe(200);
+    const record = stack.record();
+    expect(await containersOf(record)).toBe(1);
+
+    const second = start();
+    expect((await second.exited).code).toBe(1);
+    expect(second.text).toContain('npm start already runs in this clone');
+
+    expect(await stack.interrupt()).toBe(0);
+    expect(alive(pidsOf(dev))).toEqual([]);
+    expect(await containersOf(record)).toBe(0);
+    expect(existsSync(record.directory)).toBe(false);
+    expect(existsSync(path.join(state, 'dev.json'))).toBe(false);
+    expect(readdirSync(path.join(state, 'runs'))).toEqual([]);
+  });
+
+  it('starts a gateway that was killed again, at the same address', async () => {
+    const stack = start();
+    const before = await stack.ready();
+    process.kill(before.gatewayPid, 'SIGKILL');
+    const deadline = Date.now() + START_TIMEOUT_MS;
+    const read = () => JSON.parse(readFileSync(path.join(state, 'dev.json'), 'utf8')) as DevFile;
+    while (read().gatewayPid === before.gatewayPid && Date.now() < deadline) await delay(50);
+    const after = read();
+    expect(after.gatewayPid).not.toBe(before.gatewayPid);
+    expect(after.gatewayUrl).toBe(before.gatewayUrl);
+    expect((await fetch(`${after.gatewayUrl}/health/live`)).status).toBe(200);
+    expect(await stack.interrupt()).toBe(0);
+    expect(alive(pidsOf(after))).toEqual([]);
+  });
+
+  it('clears what a killed run left behind', async () => {
+    const first = start();
+    const dev = await first.ready();
+    expect(await buySandbox(dev)).toBe(200);
+    const record = first.record();
+    first.child.kill('SIGKILL');
+    await first.exited;
+
+    const next = start();
+    const fresh = await next.ready();
+    expect(alive(pidsOf(dev))).toEqual([]);
+    expect(existsSync(record.directory)).toBe(false);
+    expect(await containersOf(record)).toBe(0);
+    expect(await buySandbox(fresh)).toBe(200);
+    expect(await next.interrupt()).toBe(0);
+    expect(readdirSync(path.join(state, 'runs'))).toEqual([]);
+  });
+});
