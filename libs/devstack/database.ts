@@ -1,4 +1,5 @@
 import { Client } from 'pg';
+import { errorCode } from './error-code';
 import { delay } from './processes';
 
 const SOURCE_IN_USE = '55006';
@@ -34,7 +35,7 @@ export async function createDatabase(adminUrl: string, name: string, options: { 
         await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)}${suffix}`);
         return;
       } catch (error) {
-        const code = error instanceof Error && 'code' in error ? error.code : undefined;
+        const code = errorCode(error);
         if (code !== SOURCE_IN_USE || attempt === 50) throw error;
         await delay(100);
       }
@@ -53,7 +54,7 @@ export async function ensureDatabase(url: string): Promise<void> {
   try {
     await withClient(url, () => Promise.resolve());
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === NO_SUCH_DATABASE)) throw error;
+    if (errorCode(error) !== NO_SUCH_DATABASE) throw error;
     const name = decodeURIComponent(new URL(url).pathname.slice(1));
     await createDatabase(withDatabaseName(url, 'postgres'), name);
   }

@@ -1,5 +1,6 @@
 import Docker from 'dockerode';
 import { existsSync } from 'node:fs';
+import { errorStatus } from './error-code';
 
 const ANSWER_TIMEOUT_MS = 5_000;
 const REMOVE_ATTEMPTS = 3;
@@ -43,8 +44,7 @@ async function removeContainer(client: Docker, id: string): Promise<void> {
       await client.getContainer(id).remove({ force: true, v: true });
       return;
     } catch (error) {
-      const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;
-      if (status === 404) return;
+      if (errorStatus(error) === 404) return;
       if (attempt === REMOVE_ATTEMPTS) throw error;
     }
   }

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { canInstallPackages, installPackages } from './debian-packages';
 import { OwnEngineLayout, engineDirectory, prepareOwnEngine } from './engine-config';
 import { EngineKind, probeEngine, removeContainers } from './engine-client';
+import { errorCode } from './error-code';
 import { withFileLock } from './file-lock';
 import { delay, processStartTime, runCommand, startProcess, waitUntilReady } from './processes';
 import { isAlive, listRuns, RecordedProcess, Run, writeAtomically } from './run-record';
@@ -180,7 +181,7 @@ function killIfThere(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    if (errorCode(error) !== 'ESRCH') throw error;
   }
 }
 

@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { errorCode } from './error-code';
 import { delay, processStartTime } from './processes';
 
 const POLL_MS = 50;
@@ -14,13 +16,13 @@ function isHeldByTheDead(file: string): boolean {
 }
 
 function tryTake(file: string): boolean {
-  const mine = `${file}.${process.pid}`;
+  const mine = `${file}.${randomUUID()}`;
   writeFileSync(mine, `${process.pid} ${processStartTime(process.pid) ?? ''}`);
   try {
     linkSync(mine, file); // a link appears with its content, and only when nobody holds the name
     return true;
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if (errorCode(error) !== 'EEXIST') throw error;
     return false;
   } finally {
     rmSync(mine, { force: true });

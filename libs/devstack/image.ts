@@ -5,6 +5,7 @@ import { canInstallPackages, installPackages } from './debian-packages';
 import { engineClient } from './engine-client';
 import { Engine } from './engine';
 import { engineDirectory } from './engine-config';
+import { errorStatus } from './error-code';
 import { withFileLock } from './file-lock';
 import { runCommand } from './processes';
 import { Run } from './run-record';
@@ -69,7 +70,7 @@ async function labelsOf(engine: Engine, reference: string): Promise<Record<strin
     const config: { Labels: Record<string, string> | null } = image.Config; // Podman answers null where there is none
     return config.Labels ?? {};
   } catch (error) {
-    if (error instanceof Error && 'statusCode' in error && error.statusCode === 404) return null;
+    if (errorStatus(error) === 404) return null;
     throw error;
   }
 }
