@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ProviderError, type ProviderErrorKind } from '@tollbox/sandboxes/application/ports/provider';
+import { eventually } from '../contract/provider-contract';
 import { Gate, hang, ScriptedProvider } from '../support/sandboxes/scripted-provider';
 import { eventKinds, openWorld, ORDER, wallet, type World } from '../support/sandboxes/world';
 
@@ -134,10 +135,13 @@ describe('creating a sandbox', () => {
   it('a provider object that comes after the deadline is removed', async () => {
     const gate = new Gate();
     provider.before.create = gate.pass;
-    const removed = new Promise<void>((resolve) => (provider.after.terminate = () => resolve()));
     await expect(world.create()).rejects.toMatchObject({ code: 'operation_timeout' });
     gate.release();
-    await removed;
+    await eventually(
+      () => Promise.resolve(provider.calls.terminate),
+      (count) => count === 1,
+    );
+    expect(provider.calls).toMatchObject({ create: 1, terminate: 1 });
     expect(provider.objects.size).toBe(0);
     expect(world.lateSandboxes).toEqual([]);
   });
@@ -150,7 +154,11 @@ describe('creating a sandbox', () => {
     };
     await expect(world.create()).rejects.toMatchObject({ code: 'operation_timeout' });
     gate.release();
-    while (world.lateSandboxes.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await eventually(
+      () => Promise.resolve(world.lateSandboxes.length),
+      (count) => count === 1,
+    );
+    expect(world.lateSandboxes).toHaveLength(1);
     expect(provider.objects.size).toBe(1);
   });
 

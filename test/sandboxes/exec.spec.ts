@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { ProviderError, type ProviderErrorKind } from '@tollbox/sandboxes/application/ports/provider';
+import { eventually } from '../contract/provider-contract';
 import { Gate, hang, processOf, ScriptedProvider } from '../support/sandboxes/scripted-provider';
 import { openWorld, wallet, type World } from '../support/sandboxes/world';
 
@@ -76,7 +77,11 @@ describe('running a command', () => {
     const settled = Promise.allSettled(results);
     let refused = 0;
     for (const result of results) result.catch(() => refused++);
-    while (refused < 6) await new Promise((resolve) => setImmediate(resolve));
+    await eventually(
+      () => Promise.resolve(refused),
+      (count) => count === 6,
+    );
+    expect(refused).toBe(6);
     await expect(admit()).rejects.toMatchObject({ code: 'sandbox_busy', retryAfterSeconds: 1 });
     gate.release();
     const outcomes = await settled;

@@ -111,6 +111,8 @@ export async function openWorld(provider: SandboxProvider, overrides: Record<str
         )
       )[0]!,
     close: async () => {
+      // The pool does not wait for its connections to be gone; dropping the database may cut one that is still closing.
+      pool.on('error', () => undefined);
       await pool.end();
       await database.drop();
     },
