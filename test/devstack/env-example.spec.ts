@@ -4,7 +4,9 @@ import { environmentSchema, loadConfig } from '@tollbox/platform/config/config';
 
 const lines = readFileSync(path.join(__dirname, '../../.env.example'), 'utf8').split('\n');
 const set = new Map(
-  lines.flatMap((line) => (/^(?:# )?[A-Z0-9_]+=/.test(line) ? [line.replace(/^# /, '').split(/=(.*)/s) as [string, string]] : [])),
+  lines.flatMap((line) =>
+    /^(?:# )?[A-Z0-9_]+=/.test(line) ? [line.replace(/^# /, '').split(/=(.*)/s) as [string, string]] : [],
+  ),
 );
 
 describe('.env.example', () => {
