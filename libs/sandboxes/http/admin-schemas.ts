@@ -10,7 +10,8 @@ const instant = z.iso
   .transform((text) => new Date(text))
   .refine((date) => !Number.isNaN(date.getTime()), 'not a time');
 
-export const sandboxesQuery = z.object({
+/** Query of GET /admin/sandboxes. Unknown parameters are refused: a misspelt filter must not look like a full list. */
+export const sandboxesQuery = z.strictObject({
   owner: z
     .string()
     .regex(/^0x[0-9a-fA-F]{40}$/, 'an EVM address')
