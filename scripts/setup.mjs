@@ -1,8 +1,9 @@
-// Makes a clone ready to run: packages, the database client, the compiled code; with --engine (npm run setup) also the
-// container engine and the sandbox image. Needs nothing but Node. Every step is skipped when its result is there already.
+// Makes a clone ready to run: packages and compiled code; with --engine (npm run setup) also the container engine and
+// the sandbox image. Needs nothing but Node. Every step is skipped when its result is there already.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { accessSync, constants, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -15,22 +16,21 @@ const say = (line) => process.stderr.write(`setup: ${line}\n`);
 const sha256 = (...parts) => parts.reduce((hash, part) => hash.update(part).update('\0'), createHash('sha256')).digest('hex');
 const readIfThere = (file) => (existsSync(file) ? readFileSync(file, 'utf8') : null);
 
-/** Children get a home that can be written, whatever this process was given. */
-function childEnvironment() {
-  const home = process.env.HOME;
+/** npm and native packages keep caches at home; where there is no usable one they get one in this clone. */
+function ensureHome() {
   try {
-    if (!home) throw new Error('no home');
-    accessSync(home, constants.W_OK);
-    return process.env;
+    accessSync(process.env.HOME || os.userInfo().homedir, constants.W_OK);
+    if (process.env.HOME === '') delete process.env.HOME;
   } catch {
     mkdirSync(at('.tollbox', 'home'), { recursive: true });
-    return { ...process.env, HOME: at('.tollbox', 'home') };
+    process.env.HOME = at('.tollbox', 'home');
   }
+  process.env.SWC_NATIVE_BINDING_CACHE ??= at('node_modules', '.cache', 'swc');
 }
 
 function run(command, args, timeoutMs) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env: childEnvironment() });
+    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     child.stdout.on('data', (chunk) => (output += chunk));
     child.stderr.on('data', (chunk) => (output += chunk));
@@ -110,6 +110,7 @@ async function installPackages() {
 export async function setup() {
   const [major] = process.versions.node.split('.');
   if (Number(major) < 20) throw new Error(`Node 20 or newer is needed; this is ${process.version}`);
+  ensureHome();
   await withLock(async () => {
     await installPackages();
     const { build } = await import('./build.mjs');

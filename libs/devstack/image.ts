@@ -132,6 +132,7 @@ async function build(engine: Engine, run: Run, log: (line: string) => void): Pro
   await runCommand('mmdebstrap', [...args, SUITE, tar], {
     timeoutMs: BUILD_TIMEOUT_MS,
     env: { ...process.env, TMPDIR: run.directory },
+    onSpawn: (pid) => run.addChild('mmdebstrap', pid),
   });
   const client = engineClient(engine.dockerHost);
   const changes = [...CHANGES, `LABEL ${RECIPE_LABEL}=${RECIPE}`];

@@ -3,6 +3,7 @@ import { devFilePath, removeDevFile, writeDevFile } from './dev-file';
 import { withFileLock } from './file-lock';
 import { formatLogLine } from './log-format';
 import { stateDirectory } from './paths';
+import { abortCommands } from './processes';
 import { isAlive, listRuns } from './run-record';
 import { bootStack, Stack } from './stack';
 
@@ -62,9 +63,9 @@ class Ending {
     this.happened = new Promise((resolve) => (this.settle = resolve));
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.on(signal, () => {
-        // npm and a terminal both pass a signal on: only a later, separate one means "now".
         this.asked += 1;
-        if (this.asked === 1) say('\nstopping (waits for what is running)');
+        if (this.asked === 1) say('\nstopping');
+        abortCommands(); // a long step of the set-up; there is none once the stack serves
         this.settle(null);
       });
     }

@@ -98,32 +98,40 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
+const runningCommands = new Set<ChildProcess>();
+
+/** Ends every program that runCommand is waiting for; their callers get an error. For an interrupted set-up. */
+export function abortCommands(): void {
+  for (const child of runningCommands) child.kill('SIGTERM');
+}
+
+export interface CommandOptions extends SpawnOptions {
+  readonly timeoutMs: number;
+  /** Told the pid as soon as there is one. */
+  readonly onSpawn?: (pid: number) => void;
+}
+
 /** Runs a program to its end within `timeoutMs`; rejects with its stderr when it fails. */
-export function runCommand(
-  command: string,
-  args: readonly string[],
-  options: SpawnOptions & { timeoutMs: number },
-): Promise<CommandResult> {
-  const { timeoutMs, ...spawnOptions } = options;
+export function runCommand(command: string, args: readonly string[], options: CommandOptions): Promise<CommandResult> {
+  const { timeoutMs, onSpawn, ...spawnOptions } = options;
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { ...spawnOptions, stdio: ['ignore', 'pipe', 'pipe'] });
+    runningCommands.add(child);
+    if (child.pid !== undefined) onSpawn?.(child.pid);
     const output = { stdout: '', stderr: '' };
     child.stdout.on('data', (chunk: Buffer) => (output.stdout += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (output.stderr += chunk.toString()));
     const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
-    child.once('error', (error) => {
+    const settle = (outcome: () => void) => {
       clearTimeout(timer);
-      reject(error);
-    });
+      runningCommands.delete(child);
+      outcome();
+    };
+    child.once('error', (error) => settle(() => reject(error)));
     child.once('close', (code, signal) => {
-      clearTimeout(timer);
-      if (code === 0) resolve(output);
-      else
-        reject(
-          new Error(
-            `${command} ${args[0] ?? ''} ended with ${signal ?? `code ${code ?? 'none'}`}: ${output.stderr.trim().slice(-2_000)}`,
-          ),
-        );
+      const how = signal ?? `code ${code ?? 'none'}`;
+      const problem = `${command} ${args[0] ?? ''} ended with ${how}: ${output.stderr.trim().slice(-2_000)}`;
+      settle(() => (code === 0 ? resolve(output) : reject(new Error(problem))));
     });
   });
 }

@@ -1,4 +1,5 @@
 import { formatLogLine } from '../log-format';
+import { abortCommands } from '../processes';
 import { bootStack, Stack } from '../stack';
 import { Buyer } from './buyer';
 import { checkBooks } from './books';
@@ -33,8 +34,12 @@ async function playOn(stack: Stack, checks: Checks): Promise<void> {
 /** Rejects at the first signal that asks this process to end. */
 function interruption(): Promise<never> {
   const ended = new Promise<never>((_, reject) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-      process.on(signal, () => reject(new Error(`ended by ${signal}`)));
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.on(signal, () => {
+        abortCommands(); // a long step of the set-up
+        reject(new Error(`ended by ${signal}`));
+      });
+    }
   });
   ended.catch(() => undefined); // it is raced against the session; before and after that it is not an unhandled rejection
   return ended;
