@@ -112,11 +112,11 @@ async function startOwnEngine(run: Run): Promise<Engine> {
 async function launchService(layout: OwnEngineLayout, dockerHost: string): Promise<void> {
   await endService();
   rmSync(layout.socket, { force: true });
+  // It outlives the run that started it when another run of this clone still uses it.
   const service = await startProcess('podman', ['system', 'service', '--time=0', dockerHost], {
     cwd: layout.runRoot,
     env: layout.environment,
     logFile: layout.logFile,
-    detached: true, // it outlives the run that started it when another run of this clone still uses it
   });
   const startTime = processStartTime(service.pid);
   if (startTime !== null) writeAtomically(serviceFile(), JSON.stringify({ name: 'engine', pid: service.pid, startTime }));

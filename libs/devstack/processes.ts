@@ -1,6 +1,9 @@
 import { ChildProcess, spawn, SpawnOptions } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import net from 'node:net';
+import { errorCode } from './error-code';
+
+const ABORT_GRACE_MS = 3_000;
 
 export const delay = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -17,6 +20,15 @@ export function freePort(): Promise<number> {
       });
     });
   });
+}
+
+/** Signals a process that leads its group, and all of the group; one that has ended is fine. */
+export function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch (error) {
+    if (errorCode(error) !== 'ESRCH') throw error;
+  }
 }
 
 /** Start time of a process in clock ticks since boot, or null when there is no such process. With the pid it names one process for good. */
@@ -49,7 +61,8 @@ export async function startProcess(
   const { logFile, ...spawnOptions } = options;
   const log = openSync(logFile, 'a', 0o600);
   try {
-    const child = spawn(command, args, { ...spawnOptions, stdio: ['ignore', log, log] });
+    // A group of its own: Ctrl-C in the terminal reaches the supervisor only, which ends its children in order.
+    const child = spawn(command, args, { ...spawnOptions, detached: true, stdio: ['ignore', log, log] });
     const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
       child.once('exit', (code, signal) => resolve({ code, signal }));
     });
@@ -88,7 +101,7 @@ export async function waitUntilReady(
 export async function stopProcess(managed: ManagedProcess, signal: NodeJS.Signals, graceMs: number): Promise<void> {
   if (managed.child.exitCode !== null || managed.child.signalCode !== null) return;
   managed.child.kill(signal);
-  const timer = setTimeout(() => managed.child.kill('SIGKILL'), graceMs);
+  const timer = setTimeout(() => signalGroup(managed.pid, 'SIGKILL'), graceMs);
   await managed.exited;
   clearTimeout(timer);
 }
@@ -102,7 +115,14 @@ const runningCommands = new Set<ChildProcess>();
 
 /** Ends every program that runCommand is waiting for; their callers get an error. For an interrupted set-up. */
 export function abortCommands(): void {
-  for (const child of runningCommands) child.kill('SIGTERM');
+  for (const child of runningCommands) {
+    if (child.pid === undefined) continue;
+    const { pid } = child;
+    signalGroup(pid, 'SIGTERM');
+    setTimeout(() => {
+      if (runningCommands.has(child)) signalGroup(pid, 'SIGKILL');
+    }, ABORT_GRACE_MS).unref();
+  }
 }
 
 export interface CommandOptions extends SpawnOptions {
@@ -115,13 +135,15 @@ export interface CommandOptions extends SpawnOptions {
 export function runCommand(command: string, args: readonly string[], options: CommandOptions): Promise<CommandResult> {
   const { timeoutMs, onSpawn, ...spawnOptions } = options;
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { ...spawnOptions, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, args, { ...spawnOptions, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     runningCommands.add(child);
     if (child.pid !== undefined) onSpawn?.(child.pid);
     const output = { stdout: '', stderr: '' };
     child.stdout.on('data', (chunk: Buffer) => (output.stdout += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (output.stderr += chunk.toString()));
-    const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+    const timer = setTimeout(() => {
+      if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL');
+    }, timeoutMs);
     const settle = (outcome: () => void) => {
       clearTimeout(timer);
       runningCommands.delete(child);

@@ -11,7 +11,7 @@ describe('the record of a run', () => {
   const sleepers: ReturnType<typeof spawn>[] = [];
 
   const sleeper = () => {
-    const child = spawn('sleep', ['300'], { stdio: 'ignore' });
+    const child = spawn('sleep', ['300'], { stdio: 'ignore', detached: true });
     sleepers.push(child);
     return child.pid!;
   };

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createRunDirectory, stateDirectory } from './paths';
-import { delay, processStartTime } from './processes';
+import { delay, processStartTime, signalGroup } from './processes';
 
 const END_GRACE_MS = 5_000;
 
@@ -124,7 +124,8 @@ async function endRecorded(recorded: RecordedProcess): Promise<void> {
   // A server ends its own children on SIGINT (PostgreSQL: fast shutdown), which SIGKILL would leave behind.
   for (const signal of ['SIGINT', 'SIGKILL'] as const) {
     if (!isAlive(recorded)) return;
-    process.kill(recorded.pid, signal);
+    if (signal === 'SIGKILL') signalGroup(recorded.pid, signal);
+    else process.kill(recorded.pid, signal);
     const deadline = Date.now() + END_GRACE_MS;
     while (isAlive(recorded) && Date.now() < deadline) await delay(25);
   }
