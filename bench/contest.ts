@@ -24,6 +24,13 @@ export interface Measurement {
   readonly cpuMsPerCall: CpuTimes;
 }
 
+/** What a contest is measured with. */
+export interface Instruments {
+  readonly cpu: CpuMeter;
+  /** Aborted when the benchmark must end. */
+  readonly signal: AbortSignal;
+}
+
 interface Tally {
   readonly latenciesMs: number[];
   elapsedMs: number;
@@ -38,7 +45,7 @@ export async function contest(
   work: string,
   contenders: readonly Contender[],
   plan: BlockPlan,
-  cpu: CpuMeter,
+  { cpu, signal }: Instruments,
 ): Promise<Measurement[]> {
   const tallies = new Map<Contender, Tally>(
     contenders.map((contender) => [contender, { latenciesMs: [], elapsedMs: 0, cpuMs: {} }]),
@@ -50,7 +57,7 @@ export async function contest(
       const calls = await contender.prepare(plan.callsPerBlock);
       const before = cpu.read();
       try {
-        const result = await runLoad(calls, { concurrency: plan.concurrency, maxMs: plan.maxBlockMs });
+        const result = await runLoad(calls, { concurrency: plan.concurrency, maxMs: plan.maxBlockMs, signal });
         const tally = tallies.get(contender)!;
         tally.cpuMs = addCpu(tally.cpuMs, before, cpu.read());
         tally.latenciesMs.push(...result.latenciesMs);

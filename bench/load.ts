@@ -5,6 +5,8 @@ export interface LoadLimits {
   readonly concurrency: number;
   /** No further call starts after this time. */
   readonly maxMs: number;
+  /** Aborted: no further call starts, and the run rejects with its reason. */
+  readonly signal: AbortSignal;
 }
 
 export interface LoadResult {
@@ -17,7 +19,7 @@ export interface LoadResult {
  * A closed loop: `concurrency` callers, each starts its next call when the one before has ended. Every caller makes at
  * least one call. The first call that fails ends the run after the calls that are under way.
  */
-export async function runLoad(calls: readonly Call[], { concurrency, maxMs }: LoadLimits): Promise<LoadResult> {
+export async function runLoad(calls: readonly Call[], { concurrency, maxMs, signal }: LoadLimits): Promise<LoadResult> {
   const latenciesMs: number[] = [];
   const failures: unknown[] = [];
   const startedAt = performance.now();
@@ -25,7 +27,7 @@ export async function runLoad(calls: readonly Call[], { concurrency, maxMs }: Lo
   const caller = async (): Promise<void> => {
     for (let isFirst = true; isFirst || performance.now() - startedAt < maxMs; isFirst = false) {
       const call = calls[next++];
-      if (call === undefined || failures.length > 0) return;
+      if (call === undefined || failures.length > 0 || signal.aborted) return;
       const callStartedAt = performance.now();
       try {
         await call();
@@ -39,5 +41,6 @@ export async function runLoad(calls: readonly Call[], { concurrency, maxMs }: Lo
   await Promise.all(Array.from({ length: concurrency }, caller));
   const elapsedMs = performance.now() - startedAt;
   if (failures.length > 0) throw failures[0];
+  signal.throwIfAborted();
   return { latenciesMs, elapsedMs };
 }

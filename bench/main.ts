@@ -47,14 +47,10 @@ function forgetRemoteEngine(): void {
   delete process.env['DOCKER_HOST'];
 }
 
-/** Rejects at the first signal that asks this process to end. */
-function interruption(): Promise<never> {
-  const ended = new Promise<never>((_, reject) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-      process.on(signal, () => reject(new Error(`ended by ${signal}`)));
-  });
-  ended.catch(() => undefined); // it is raced against the benchmark; before and after that it is not an unhandled rejection
-  return ended;
+/** Aborts at the first signal that asks this process to end. */
+function abortOnSignal(ending: AbortController): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => ending.abort(new Error(`ended by ${signal}`)));
 }
 
 async function timed<T>(name: string, work: () => Promise<T>): Promise<T> {
@@ -77,9 +73,9 @@ async function measureAll(world: World): Promise<Measurement[]> {
   return measurements;
 }
 
-async function measureOn(stack: Stack, asked: Plan): Promise<Outcome> {
+async function measureOn(stack: Stack, asked: Plan, signal: AbortSignal): Promise<Outcome> {
   const plan = fitToIsolation(asked, stack.isolation);
-  const world = await timed('wallets', () => openWorld(stack, plan));
+  const world = await timed('wallets', () => openWorld(stack, plan, signal));
   try {
     const measurements = await measureAll(world);
     return { stack, plan, sandboxes: world.sandboxes.length, measurements, money: await checkMoney(world) };
@@ -126,10 +122,8 @@ function report(outcome: Outcome, machine: Machine, loads: readonly [number, num
 
 /** Boots, measures and stops. Throws what went wrong first. */
 async function run(plan: Plan, logLines: string[]): Promise<Outcome> {
-  const ended = interruption();
-  let lost: (error: Error) => void = () => undefined;
-  const broken = new Promise<never>((_, reject) => (lost = reject));
-  broken.catch(() => undefined); // as above
+  const ending = new AbortController();
+  abortOnSignal(ending);
   const boot = () =>
     bootStack({
       kind: 'bench',
@@ -140,12 +134,13 @@ async function run(plan: Plan, logLines: string[]): Promise<Outcome> {
         if (text !== null) logLines.push(text);
         if (logLines.length > KEPT_LOG_LINES) logLines.shift();
       },
-      onFatal: (error) => lost(error),
+      onFatal: (error) => ending.abort(error),
     });
   const stack = await timed('boot', boot);
   const { gatewayPid, workerPid } = stack;
   try {
-    const outcome = await Promise.race([measureOn(stack, plan), ended, broken]);
+    // Stopped only when no call is under way any more: one that creates a container would leave it behind.
+    const outcome = await measureOn(stack, plan, ending.signal);
     if (stack.gatewayPid !== gatewayPid || stack.workerPid !== workerPid) throw new Error('a process crashed under the load');
     return outcome;
   } finally {

@@ -30,8 +30,8 @@ export interface Plan {
 const FULL: Plan = {
   name: 'full',
   payers: 64,
-  createLatency: { rounds: 4, callsPerBlock: 8, concurrency: 1, maxBlockMs: 1_500, maxMs: 18_000 },
-  createThroughput: { rounds: 4, callsPerBlock: 8, concurrency: 4, maxBlockMs: 1_500, maxMs: 18_000 },
+  createLatency: { rounds: 4, callsPerBlock: 8, concurrency: 1, maxBlockMs: 4_000, maxMs: 18_000 },
+  createThroughput: { rounds: 4, callsPerBlock: 8, concurrency: 4, maxBlockMs: 4_000, maxMs: 18_000 },
   statusLatency: { rounds: 4, callsPerBlock: 40, concurrency: 1, maxBlockMs: 1_200, maxMs: 8_000 },
   statusThroughput: { rounds: 4, callsPerBlock: 200, concurrency: 16, maxBlockMs: 1_600, maxMs: 10_000 },
   execLatency: { rounds: 4, callsPerBlock: 15, concurrency: 1, maxBlockMs: 1_900, maxMs: 20_000 },

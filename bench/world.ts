@@ -6,6 +6,7 @@ import type { SandboxProvider } from '@tollbox/sandboxes/application/ports/provi
 import { createContainerProvider } from '@tollbox/sandboxes/infrastructure/container/container.provider';
 import path from 'node:path';
 import { Buyers, fundedWallets, type PaidOperation } from './buyers';
+import type { Instruments } from './contest';
 import { CpuMeter } from './cpu';
 import { HttpClient } from './http-client';
 import type { Plan } from './options';
@@ -14,6 +15,8 @@ import { RawEngine } from './raw-engine';
 export const SANDBOX_MEMORY_MIB = 128;
 export const CREATE_BODY = { timeout: 300, memory: SANDBOX_MEMORY_MIB };
 const PIDS_LIMIT = 256;
+const REMOVALS_AT_ONCE = 4;
+const REMOVE_WITHIN_MS = 30_000;
 
 /** A sandbox that was bought, and the container it is. */
 export interface BoughtSandbox {
@@ -23,7 +26,7 @@ export interface BoughtSandbox {
 }
 
 /** Everything that scenarios measure with. */
-export interface World {
+export interface World extends Instruments {
   readonly stack: Stack;
   readonly chain: Chain;
   readonly plan: Plan;
@@ -32,7 +35,6 @@ export interface World {
   readonly wallets: readonly PrivateKeyAccount[];
   readonly raw: RawEngine;
   readonly provider: SandboxProvider;
-  readonly cpu: CpuMeter;
   readonly sandboxes: BoughtSandbox[];
 }
 
@@ -48,7 +50,7 @@ async function quote(http: HttpClient, operation: PaidOperation): Promise<bigint
   return BigInt(terms.accepts[0]!.amount);
 }
 
-export async function openWorld(stack: Stack, plan: Plan): Promise<World> {
+export async function openWorld(stack: Stack, plan: Plan, signal: AbortSignal): Promise<World> {
   const { own: chain } = stack.chain;
   const { dockerHost } = stack.provider;
   if (chain === null || dockerHost === null) throw new Error('the benchmark runs on its own chain and a container engine only');
@@ -65,6 +67,7 @@ export async function openWorld(stack: Stack, plan: Plan): Promise<World> {
     stack,
     chain,
     plan,
+    signal,
     http,
     provider,
     buyers: new Buyers(http, stack.chain.payTo as `0x${string}`, { create, exec, status }),
@@ -80,8 +83,15 @@ export async function openWorld(stack: Stack, plan: Plan): Promise<World> {
   };
 }
 
+/** Gives everything back; the sandboxes too, since many are removed sooner side by side than one after another. */
 export async function closeWorld(world: World): Promise<void> {
   world.http.close();
   await world.raw.removeCreated();
+  const remaining = world.sandboxes.splice(0);
+  const remove = async () => {
+    for (let next = remaining.pop(); next !== undefined; next = remaining.pop())
+      await world.provider.terminate({ providerRef: next.containerId }, AbortSignal.timeout(REMOVE_WITHIN_MS));
+  };
+  await Promise.all(Array.from({ length: REMOVALS_AT_ONCE }, remove));
   await world.provider.close();
 }

@@ -79,8 +79,8 @@ export async function measureCreate(world: World): Promise<Measurement[]> {
   };
   const contenders = [rawCreate(world), providerCreate(world), paid];
   const { createLatency, createThroughput } = world.plan;
-  const latency = await contest('create', contenders, createLatency, world.cpu);
-  const throughput = await contest('create', contenders, createThroughput, world.cpu);
+  const latency = await contest('create', contenders, createLatency, world);
+  const throughput = await contest('create', contenders, createThroughput, world);
   await rememberSandboxes(world, bought);
   return [...latency, ...throughput];
 }

@@ -75,6 +75,6 @@ function contenders(world: World, command: Command): Contender[] {
 
 export async function measureExec(world: World, command: Command, plans: readonly BlockPlan[]): Promise<Measurement[]> {
   const measurements: Measurement[] = [];
-  for (const plan of plans) measurements.push(...(await contest(command.name, contenders(world, command), plan, world.cpu)));
+  for (const plan of plans) measurements.push(...(await contest(command.name, contenders(world, command), plan, world)));
   return measurements;
 }

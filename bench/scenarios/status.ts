@@ -31,6 +31,6 @@ export async function measureStatus(world: World, plans: readonly BlockPlan[]): 
       ),
   };
   const measurements: Measurement[] = [];
-  for (const plan of plans) measurements.push(...(await contest('status', [raw, paid], plan, world.cpu)));
+  for (const plan of plans) measurements.push(...(await contest('status', [raw, paid], plan, world)));
   return measurements;
 }

@@ -12,7 +12,7 @@ export async function measureUnpaid(world: World): Promise<Measurement[]> {
     if (answer.status !== 402) throw new Error(`an unpaid create was answered with ${answer.status}`);
   };
   const unpaid: Contender = { name: 'unpaid call', prepare: (count) => Array.from({ length: count }, () => ask) };
-  const latency = await contest('402 on create', [unpaid], world.plan.unpaidLatency, world.cpu);
+  const latency = await contest('402 on create', [unpaid], world.plan.unpaidLatency, world);
   return [...latency, await throughput(world)];
 }
 
