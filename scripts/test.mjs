@@ -15,7 +15,7 @@ const seconds = (since) => `${((performance.now() - since) / 1_000).toFixed(1)} 
 
 const CHECKS = [
   ['prettier', bin('prettier', 'bin', 'prettier.cjs'), ['--check', '--log-level', 'warn', '.']],
-  ['eslint', bin('eslint', 'bin', 'eslint.js'), ['--cache', '--cache-location', path.join(root, '.tollbox', 'eslintcache'), '.']],
+  ['eslint', bin('eslint', 'bin', 'eslint.js'), ['.']],
   ['tsc', bin('typescript', 'bin', 'tsc'), ['-p', '.']],
   ['dependency rules', path.join(root, 'scripts', 'check-dependencies.mjs'), []],
 ];
