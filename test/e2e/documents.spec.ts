@@ -261,28 +261,30 @@ describe('the health of running processes', () => {
 
   it('is not ready while its database is gone, lives on, and recovers by itself', async () => {
     const { name } = stack.database;
-    await admin(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
-    await admin(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`);
-    const gone = await eventually('it notices', async () => {
-      const answer = await ready();
-      return answer.status === 503 && answer;
-    });
-    expect(gone.body).toMatchObject({
-      status: 'not_ready',
-      draining: null,
-      checks: { database: { status: 'failed' }, chain: { status: 'ok' } },
-    });
-    expect(gone.text).not.toMatch(/postgres|127\.0\.0\.1|test_|at .*\.js/);
-    expect(await stack.get('/health/live')).toMatchObject({ status: 200 });
-    // A paid call is refused without a charge and without a word about the database; an unpaid one needs none.
-    expect((await stack.post('/api/v1/modal/sandbox/create', {})).status).toBe(402);
     const payer = await stack.wallet(1);
-    const failed = await stack.paid(payer, 'create', {});
-    expect(failed.status).toBeGreaterThanOrEqual(500);
-    expect(failed.body).toMatchObject({ error: expect.any(String), message: expect.any(String), retryable: true });
-    expect(failed.text).not.toMatch(/postgres|connection|test_/i);
-
-    await admin(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
+    await admin(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+    try {
+      await admin(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`);
+      const gone = await eventually('it notices', async () => {
+        const answer = await ready();
+        return answer.status === 503 && answer;
+      });
+      expect(gone.body).toMatchObject({
+        status: 'not_ready',
+        draining: null,
+        checks: { database: { status: 'failed' }, chain: { status: 'ok' } },
+      });
+      expect(gone.text).not.toMatch(/postgres|127\.0\.0\.1|test_|at .*\.js/);
+      expect(await stack.get('/health/live')).toMatchObject({ status: 200 });
+      // A paid call is refused without a charge and without a word about the database; an unpaid one needs none.
+      expect((await stack.post('/api/v1/modal/sandbox/create', {})).status).toBe(402);
+      const failed = await stack.paid(payer, 'create', {});
+      expect(failed.status).toBeGreaterThanOrEqual(500);
+      expect(failed.body).toMatchObject({ error: expect.any(String), message: expect.any(String), retryable: true });
+      expect(failed.text).not.toMatch(/postgres|connection|test_/i);
+    } finally {
+      await admin(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
+    }
     await eventually('it recovers', async () => (await ready()).status === 200);
     const paid = await stack.paid(payer, 'create', {});
     expect([paid.status, paid.text]).toEqual([200, expect.stringContaining('sandbox_id')]);

@@ -3,16 +3,20 @@ import type { PrivateKeyAccount } from 'viem/accounts';
 import type { Chain } from '@tollbox/devstack/chain';
 import { devContracts } from '@tollbox/devstack/contracts';
 import type { Hex, Network } from '@tollbox/payments/domain/networks';
+import { eventually } from './stack';
 
 const GAS = '0x1e8480';
 
 async function callUsdc(chain: Chain, from: Hex, functionName: string, args: readonly unknown[]): Promise<void> {
   const abi: Abi = (await devContracts()).DevUsdc.abi;
   const data = encodeFunctionData({ abi, functionName, args });
-  // The chain holds the keys of its own accounts and makes a block for every transaction.
+  // The chain holds the keys of its own accounts and makes a block for every transaction, soon after taking it.
   const hash = await chain.rpc('eth_sendTransaction', [{ from, to: chain.usdc, gas: GAS, data }]);
-  const receipt = (await chain.rpc('eth_getTransactionReceipt', [hash])) as { status: string } | null;
-  if (receipt?.status !== '0x1') throw new Error(`${functionName} failed`);
+  const { status } = await eventually(
+    `${functionName} is in a block`,
+    async () => (await chain.rpc('eth_getTransactionReceipt', [hash])) as { status: string } | null,
+  );
+  if (status !== '0x1') throw new Error(`${functionName} was reverted`);
 }
 
 /** Takes a nonce back on the chain, as USDC lets its holder do. */
