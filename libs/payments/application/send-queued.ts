@@ -34,14 +34,18 @@ export class SendQueued {
   async send(lease: Lease, capacity: number): Promise<readonly StoredTransaction[]> {
     const queued = await this.store.listQueued(capacity);
     if (queued.length === 0) return [];
-    const fees = await this.wallet.fees();
+    const [fees, firstNonce, checked] = await Promise.all([
+      this.wallet.fees(),
+      this.nextNonce(),
+      Promise.all(queued.map(async (payment) => ({ payment, gas: await this.gasIfPayable(payment) }))),
+    ]);
     if (fees.maxFeePerGasWei > this.options.maxFeePerGasWei) {
       this.options.onProblem(new Error(`gas costs ${fees.maxFeePerGasWei} wei, more than the ceiling`), 'settlement waits');
       return [];
     }
-    const checked = await Promise.all(queued.map(async (payment) => ({ payment, gas: await this.gasIfPayable(payment) })));
-    let evmNonce = await this.nextNonce();
+    let evmNonce = firstNonce;
     const sent: StoredTransaction[] = [];
+    const submitting: Promise<void>[] = [];
     for (const { payment, gas } of checked) {
       if (gas === null) continue;
       const signed = await this.wallet.signTransfer(payment.authorization, payment.signature, evmNonce, gas, fees);
@@ -49,9 +53,10 @@ export class SendQueued {
       if (stored === null) continue;
       evmNonce += 1n;
       this.phases.reached('transaction_stored');
-      await this.submit(stored);
+      submitting.push(this.submit(stored)); // the next one is signed and stored meanwhile
       sent.push(stored);
     }
+    await Promise.all(submitting);
     return sent;
   }
 
@@ -78,12 +83,14 @@ export class SendQueued {
   private async gasIfPayable(payment: Payment): Promise<bigint | null> {
     try {
       const { payer, nonce } = payment.key;
-      const snapshot = await this.chain.payerSnapshot(payer, [nonce]);
+      const [snapshot, simulation] = await Promise.all([
+        this.chain.payerSnapshot(payer, [nonce]),
+        this.chain.simulateTransfer(payment.authorization, payment.signature, this.wallet.address),
+      ]);
       if (snapshot.used.get(nonce) === true) {
         await this.resolve.fromUsedNonce(payment);
         return null;
       }
-      const simulation = await this.chain.simulateTransfer(payment.authorization, payment.signature, this.wallet.address);
       if (simulation.kind === 'ok') return await this.gasLimit(payment, simulation.gas);
       // The chain's clock is behind ours: the authorization becomes valid with the next blocks.
       if (NOT_YET_VALID.test(simulation.reason) && payment.authorization.validBefore > snapshot.blockTimestampS) return null;

@@ -45,13 +45,18 @@ export class SettlementLoop {
 
   private async loop(): Promise<void> {
     let lease: Lease | null = null;
+    let renewAtMs = 0;
     let pauseMs = FIRST_PAUSE_MS;
     while (!this.stopping) {
       const queued = this.signals.queued(this.options.pollMs);
       let open = 0;
       let progressed = false;
       try {
-        lease = await this.store.acquireLease(this.options.leaseName, this.options.leaseHolder, this.options.leaseMs);
+        // Storing proves the lease in any case; renewing it early keeps others from taking it.
+        if (lease === null || Date.now() >= renewAtMs) {
+          renewAtMs = Date.now() + this.options.leaseMs / 3;
+          lease = await this.store.acquireLease(this.options.leaseName, this.options.leaseHolder, this.options.leaseMs);
+        }
         if (lease !== null) ({ open, progressed } = await this.pass(lease));
       } catch (error) {
         if (error instanceof LeaseLostError) lease = null;

@@ -19,22 +19,25 @@ export class WatchReorgs {
   async check(): Promise<void> {
     const head = await this.chain.latestBlockNumber();
     const since = head > DEPTH_BLOCKS ? head - DEPTH_BLOCKS : 0n;
-    const isLost = this.lostBlocks();
-    for (const record of await this.store.listMinedSince(since, MAX_RECORDS)) {
-      if (await isLost(record)) await this.store.reopenTransaction(record);
-    }
-    for (const payment of await this.store.listSettledByOthersSince(since, MAX_RECORDS)) {
-      if (await isLost(payment)) await this.store.requeue(payment, 'block_lost');
-    }
+    const mined = await this.lost(await this.store.listMinedSince(since, MAX_RECORDS));
+    for (const record of mined) await this.store.reopenTransaction(record);
+    const byOthers = await this.lost(await this.store.listSettledByOthersSince(since, MAX_RECORDS));
+    for (const payment of byOthers) await this.store.requeue(payment, 'block_lost');
   }
 
-  /** Each block is asked for once. A node that does not have a block (yet, or any more) proves nothing about it. */
-  private lostBlocks(): (place: { blockNumber: bigint; blockHash: string }) => Promise<boolean> {
+  /**
+   * Those whose block was replaced, from the newest to the first that stands: below a block that stands nothing has
+   * changed. A node that does not have a block (yet, or any more) proves nothing about it.
+   */
+  private async lost<Place extends { blockNumber: bigint; blockHash: string }>(newestFirst: readonly Place[]): Promise<Place[]> {
+    const lost: Place[] = [];
     const hashes = new Map<bigint, string | null>();
-    return async ({ blockNumber, blockHash }) => {
-      if (!hashes.has(blockNumber)) hashes.set(blockNumber, await this.chain.blockHash(blockNumber));
-      const current = hashes.get(blockNumber) ?? null;
-      return current !== null && current !== blockHash;
-    };
+    for (const place of newestFirst) {
+      if (!hashes.has(place.blockNumber)) hashes.set(place.blockNumber, await this.chain.blockHash(place.blockNumber));
+      const current = hashes.get(place.blockNumber) ?? null;
+      if (current === place.blockHash) break;
+      if (current !== null) lost.push(place);
+    }
+    return lost;
   }
 }

@@ -89,11 +89,26 @@ export interface PaymentEventInput {
   readonly detail?: Readonly<Record<string, unknown>>;
 }
 
-export async function appendPaymentEvent(client: PoolClient, event: PaymentEventInput): Promise<void> {
-  await client.query(
-    `INSERT INTO payment_events (payment_id, attempt, kind, from_state, to_state, actor, detail) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-    [event.paymentId, event.attempt, event.kind, event.from, event.to, event.actor, JSON.stringify(event.detail ?? {})],
-  );
+/** Appends events in the order given. */
+export async function appendPaymentEvents(client: PoolClient, events: readonly PaymentEventInput[]): Promise<void> {
+  await client.query({
+    name: 'payment_events.append',
+    text: `INSERT INTO payment_events (payment_id, attempt, kind, from_state, to_state, actor, detail)
+      SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[])`,
+    values: [
+      events.map((event) => event.paymentId),
+      events.map((event) => event.attempt),
+      events.map((event) => event.kind),
+      events.map((event) => event.from),
+      events.map((event) => event.to),
+      events.map((event) => event.actor),
+      events.map((event) => JSON.stringify(event.detail ?? {})),
+    ],
+  });
+}
+
+export function appendPaymentEvent(client: PoolClient, event: PaymentEventInput): Promise<void> {
+  return appendPaymentEvents(client, [event]);
 }
 
 /** Channels of NOTIFY; both are hints, sent with the transaction that they tell about. */

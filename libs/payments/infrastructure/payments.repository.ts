@@ -15,6 +15,7 @@ import type { Payment, PaymentKey, StoredAnswer } from '../domain/payment';
 import { RESERVING_STATES } from '../domain/payment-state';
 import {
   appendPaymentEvent,
+  appendPaymentEvents,
   notifyPaymentChanged,
   PAYMENT_COLUMNS,
   QUEUE_CHANNEL,
@@ -202,18 +203,14 @@ export class PaymentsRepository implements PaymentStore {
         [claim.paymentId, claim.attempt, claim.leaseHolder, answer.status, answer.body, retentionMs],
       );
       if (executed.rowCount !== 1) return false;
-      const event = { paymentId: claim.paymentId, attempt: claim.attempt, actor: claim.leaseHolder };
-      await appendPaymentEvent(client, {
-        ...event,
-        kind: 'executed',
-        from: 'claimed',
-        to: 'executed',
-        detail: { answerStatus: answer.status },
-      });
       await client.query(`UPDATE payments SET state = 'queued', queued_at = now() WHERE id = $1 AND state = 'executed'`, [
         claim.paymentId,
       ]);
-      await appendPaymentEvent(client, { ...event, kind: 'queued', from: 'executed', to: 'queued' });
+      const event = { paymentId: claim.paymentId, attempt: claim.attempt, actor: claim.leaseHolder };
+      await appendPaymentEvents(client, [
+        { ...event, kind: 'executed', from: 'claimed', to: 'executed', detail: { answerStatus: answer.status } },
+        { ...event, kind: 'queued', from: 'executed', to: 'queued' },
+      ]);
       await client.query('SELECT pg_notify($1, $2)', [QUEUE_CHANNEL, claim.paymentId]);
       return true;
     });

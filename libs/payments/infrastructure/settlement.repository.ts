@@ -15,6 +15,7 @@ import type { Payment } from '../domain/payment';
 import type { PaymentState } from '../domain/payment-state';
 import {
   appendPaymentEvent,
+  appendPaymentEvents,
   notifyPaymentChanged,
   PAYMENT_COLUMNS,
   QUEUE_CHANNEL,
@@ -234,7 +235,7 @@ export class SettlementRepository implements SettlementStore {
   async listMinedSince(blockNumber: bigint, limit: number): Promise<readonly MinedRecord[]> {
     const { rows } = await this.pool.query<{ id: string; block_number: string; block_hash: Hex }>(
       `SELECT id, block_number, block_hash FROM settlement_transactions
-       WHERE network = $1 AND state IN ('succeeded', 'reverted') AND block_number >= $2 ORDER BY block_number LIMIT $3`,
+       WHERE network = $1 AND state IN ('succeeded', 'reverted') AND block_number >= $2 ORDER BY block_number DESC LIMIT $3`,
       [this.network, blockNumber.toString(), limit],
     );
     return rows.map((row) => ({ id: row.id, blockNumber: BigInt(row.block_number), blockHash: row.block_hash }));
@@ -247,7 +248,7 @@ export class SettlementRepository implements SettlementStore {
     const { rows } = await this.pool.query<PaymentRow>(
       `SELECT ${PAYMENT_COLUMNS} FROM payments WHERE state = 'settled' AND network = $1 AND block_number >= $2
          AND NOT EXISTS (SELECT 1 FROM settlement_transactions ours WHERE ours.transaction_hash = payments.transaction_hash)
-       ORDER BY block_number LIMIT $3`,
+       ORDER BY block_number DESC LIMIT $3`,
       [this.network, blockNumber.toString(), limit],
     );
     return rows.flatMap((row) =>
@@ -282,8 +283,10 @@ export class SettlementRepository implements SettlementStore {
       ]);
       for (const payment of lost) {
         const event = { paymentId: payment.id, attempt: payment.attempt, actor: 'settler', detail };
-        await appendPaymentEvent(client, { ...event, kind: 'block_lost', from: 'settled', to: 'queued' });
-        await appendPaymentEvent(client, { ...event, kind: 'broadcast', from: 'queued', to: 'broadcast' });
+        await appendPaymentEvents(client, [
+          { ...event, kind: 'block_lost', from: 'settled', to: 'queued' },
+          { ...event, kind: 'broadcast', from: 'queued', to: 'broadcast' },
+        ]);
         await notifyPaymentChanged(client, payment.id);
       }
     });

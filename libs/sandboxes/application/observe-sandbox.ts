@@ -36,7 +36,7 @@ export class ObserveSandbox {
   }
 
   private async cleared(sandbox: Sandbox): Promise<Sandbox> {
-    await this.store.clearGhostSightings(sandbox.id);
+    if (sandbox.ghostSightings > 0) await this.store.clearGhostSightings(sandbox.id);
     return { ...sandbox, ghostSightings: 0 };
   }
 

@@ -71,9 +71,9 @@ export interface SettlementStore {
   markUnknown(payment: Payment): Promise<boolean>;
   /** broadcast | unknown | settled → queued. */
   requeue(payment: Payment, reason: string): Promise<boolean>;
-  /** Mined transactions of the newest blocks, whose block may still be replaced. */
+  /** Mined transactions of the newest blocks, whose block may still be replaced; newest first. */
   listMinedSince(blockNumber: bigint, limit: number): Promise<readonly MinedRecord[]>;
-  /** Settled payments of the newest blocks whose transaction was somebody else's. */
+  /** Settled payments of the newest blocks whose transaction was somebody else's; newest first. */
   listSettledByOthersSince(
     blockNumber: bigint,
     limit: number,
