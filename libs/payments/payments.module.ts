@@ -114,6 +114,7 @@ function gatewayProviders(): Provider[] {
           leaseHolder,
           leaseMs: config.CLAIM_LEASE_MS,
           maxInFlightPerPayer: config.MAX_IN_FLIGHT_PAYMENTS_PER_PAYER,
+          maxRefusedPerPayerPerHour: config.MAX_REFUSED_PAYMENTS_PER_PAYER_PER_HOUR,
         };
         return new PayForOperation(
           store,

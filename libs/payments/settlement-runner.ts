@@ -38,7 +38,7 @@ export class SettlementRunner implements OnApplicationBootstrap, BeforeApplicati
     const resolve = new ResolvePayment(store, chain);
     const send = new SendQueued(store, chain, wallet, resolve, parts.phases, {
       maxFeePerGasWei: config.SETTLEMENT_MAX_FEE_PER_GAS_WEI,
-      contractWalletGasCap: BigInt(config.EIP1271_GAS_CAP),
+      gasLimit: BigInt(config.SETTLEMENT_GAS_LIMIT),
       onProblem,
     });
     const resolveAll = new ResolveTransactions(store, chain, wallet, resolve, send, {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PaidOutcome } from '@tollbox/payments/application/outcomes';
 import { PaymentsHarness, PRICE_ATOMIC, PAY_TO, refuse } from '../support/payments/harness';
+import { randomNonce } from '../support/payments/sign';
 
 let world: PaymentsHarness;
 beforeEach(async () => {
@@ -97,6 +98,26 @@ describe('not charged', () => {
     expect(await world.pay(header)).toMatchObject({ kind: 'paid', payment: { attempt: 2 } });
     expect(new Set(world.operation.runs).size).toBe(2);
     expect(await world.chain.balanceOf(PAY_TO)).toBe(PRICE_ATOMIC);
+  });
+
+  it('claims a void again only with the authorization that was claimed, not with another one of the same nonce', async () => {
+    world.startSettler();
+    const payer = await world.payer(PRICE_ATOMIC);
+    const nonce = randomNonce();
+    world.operation.behaviour = refuse('provider_unavailable');
+    expect((await world.pay(await world.header(payer, { nonce }))).kind).toBe('voided');
+    world.operation.behaviour = () => Promise.resolve();
+    const other = await world.header(payer, { nonce, validBefore: BigInt(Math.floor(Date.now() / 1000)) + 900n });
+    expect(await world.pay(other)).toMatchObject({ kind: 'error', error: { code: 'payment_reused' }, charged: false });
+    expect(world.operation.runs).toHaveLength(1);
+  });
+
+  it('keeps the answer of an authorization without end for a bounded time', async () => {
+    world.startSettler();
+    const payer = await world.payer(PRICE_ATOMIC);
+    expect((await world.pay(await world.header(payer, { validBefore: (1n << 256n) - 1n }))).kind).toBe('paid');
+    const { rows } = await world.pool.query(`SELECT 1 FROM payments WHERE answer_expires_at < now() + interval '3 days'`);
+    expect(rows).toHaveLength(1);
   });
 
   it('keeps the error of an operation that cannot be repeated', async () => {

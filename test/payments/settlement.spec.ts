@@ -20,9 +20,7 @@ const wallet = (account: PrivateKeyAccount) =>
 const elsewhere = accountOf(devPrivateKey(7));
 
 /** With no settler running a payment stays queued, and its request waits. */
-async function isQueued(): Promise<void> {
-  while ((await world.states())['queued'] !== 1) await sleep(10);
-}
+const isQueued = (): Promise<void> => untilState('queued');
 
 /** Waits for the state that a settler brings about. */
 async function untilState(state: string): Promise<void> {
@@ -265,6 +263,50 @@ describe('the settler', () => {
   }
 });
 
+describe('a node that lags behind the others', () => {
+  const height = async (): Promise<bigint> => BigInt((await world.chain.rpc('eth_blockNumber')) as string);
+
+  it('does not turn a payment that the payer submitted himself into a refusal', async () => {
+    const payer = await world.payer(PRICE_ATOMIC);
+    const { header, authorization, signature } = await signedHeader(payer);
+    const outcome = world.pay(header);
+    await isQueued();
+    world.node.stateAtBlock = await height();
+    const hash = await wallet(elsewhere).sendTransaction({ to: NETWORK.usdc, data: transferCallData(authorization, signature) });
+    world.startSettler();
+    expect(await outcome).toMatchObject({ kind: 'paid', payment: { transactionHash: hash } });
+    expect(await world.chain.balanceOf(PAY_TO)).toBe(PRICE_ATOMIC);
+    expect(await world.settledAtomic()).toBe(PRICE_ATOMIC);
+  });
+
+  it('leaves a payment open whose top-up it has not seen', async () => {
+    const beforeTopUp = await height();
+    const payer = await world.payer(PRICE_ATOMIC);
+    const outcome = world.pay((await signedHeader(payer)).header);
+    await isQueued();
+    world.node.stateAtBlock = beforeTopUp;
+    world.startSettler();
+    await sleep(500);
+    expect(await world.states()).toEqual({ queued: 1 });
+    world.node.stateAtBlock = null;
+    expect((await outcome).kind).toBe('paid');
+  });
+
+  it('leaves a payment open whose used nonce shows no event yet', async () => {
+    const payer = await world.payer(PRICE_ATOMIC);
+    const { header, authorization, signature } = await signedHeader(payer);
+    const outcome = world.pay(header);
+    await isQueued();
+    await wallet(elsewhere).sendTransaction({ to: NETWORK.usdc, data: transferCallData(authorization, signature) });
+    world.node.hidesEvents = true;
+    world.startSettler();
+    await sleep(500);
+    expect(await world.states()).toEqual({ queued: 1 });
+    world.node.hidesEvents = false;
+    expect((await outcome).kind).toBe('paid');
+  });
+});
+
 describe('a contract wallet', () => {
   it('pays by EIP-1271 and settles through the bytes form', async () => {
     world.startSettler();
@@ -299,5 +341,57 @@ describe('a contract wallet', () => {
       kind: 'rejected',
       rejection: { details: 'Invalid signature' },
     });
+  });
+
+  it('that burns gas without end in its signature check is refused, and holds nobody else up', async () => {
+    // For a call without a sender it says yes; asked by the token, it loops.
+    const code = '0x33156009575b6005565b631626ba7e60e01b60005260206000f3';
+    const contract = '0x00000000000000000000000000000000000bad00' as const;
+    await world.chain.rpc('anvil_setCode', [contract, code]);
+    await world.chain.mint(contract, PRICE_ATOMIC);
+    const signed = await signAuthorization({
+      network: NETWORK,
+      payer: elsewhere,
+      from: contract,
+      payTo: PAY_TO,
+      amountAtomic: PRICE_ATOMIC,
+    });
+    world.startSettler();
+    const honest = await world.payer(PRICE_ATOMIC);
+    const [thief, paid] = await Promise.all([
+      world.pay(v2Header(NETWORK, signed.authorization, signed.signature)),
+      world.header(honest).then((header) => world.pay(header)),
+    ]);
+    expect(thief).toMatchObject({ kind: 'refused', payment: { payerKind: 'contract', state: 'failed' } });
+    expect(paid.kind).toBe('paid');
+    expect((await world.pool.query('SELECT 1 FROM settlement_transactions')).rowCount).toBe(1);
+  });
+});
+
+describe('a wallet whose payments the chain refuses again and again', () => {
+  it('waits after a number of them, and nothing runs for it meanwhile', async () => {
+    await world.stop();
+    world = await PaymentsHarness.start({ MAX_REFUSED_PAYMENTS_PER_PAYER_PER_HOUR: '2' });
+    world.startSettler();
+    const payer = await world.payer(PRICE_ATOMIC);
+    // The money leaves while the operation runs.
+    world.operation.behaviour = async () => {
+      await wallet(payer).writeContract({
+        address: NETWORK.usdc,
+        abi: parseAbi(['function transfer(address to, uint256 value) returns (bool)']),
+        functionName: 'transfer',
+        args: [elsewhere.address, PRICE_ATOMIC],
+      });
+    };
+    for (let refused = 0; refused < 2; refused++) {
+      expect(await world.pay(await world.header(payer))).toMatchObject({ kind: 'refused' });
+      await world.chain.mint(payer.address, PRICE_ATOMIC);
+    }
+    expect(await world.pay(await world.header(payer))).toMatchObject({
+      kind: 'error',
+      error: { code: 'too_many_refused_payments', retryAfterSeconds: 600 },
+      charged: false,
+    });
+    expect(world.operation.runs).toHaveLength(2);
   });
 });

@@ -28,35 +28,37 @@ export class AwaitOutcome {
       const changed = this.signals.changed(paymentId, Math.max(1, Math.min(LOOK_AGAIN_MS, remainingMs)));
       const payment = await this.store.findById(paymentId);
       if (payment === null) throw new Error(`payment ${paymentId} is gone`);
-      const outcome = finalOutcome(payment);
+      const outcome = await this.finalOutcome(payment);
       if (outcome !== null) return outcome;
       if (remainingMs <= 0) return pendingOutcome(payment);
       if (payment.state === 'claimed' && payment.leaseExpired) await this.recover.recover(payment, requestId);
       else await changed;
     }
   }
-}
 
-/** Null while the payment is on its way. */
-export function finalOutcome(payment: Payment): PaidOutcome | null {
-  switch (payment.state) {
-    case 'settled':
-      if (payment.answer === null || payment.answerExpired)
-        return { kind: 'error', error: new TollboxError('answer_expired'), charged: true, payment };
-      return { kind: 'paid', payment, answer: payment.answer };
-    case 'voided':
-      if (payment.answer === null)
-        return { kind: 'error', error: new TollboxError(voidErrorCode(payment)), charged: false, payment };
-      return { kind: 'voided', payment, answer: payment.answer };
-    case 'failed':
-    case 'expired':
-      return { kind: 'refused', payment };
-    case 'claimed':
-    case 'executed':
-    case 'queued':
-    case 'broadcast':
-    case 'unknown':
-      return null;
+  /** Null while the payment is on its way. The answer's bytes are read only now: waiting must stay cheap. */
+  private async finalOutcome(payment: Payment): Promise<PaidOutcome | null> {
+    switch (payment.state) {
+      case 'settled': {
+        const answer = payment.answerExpired ? null : await this.store.readAnswer(payment.id);
+        if (answer === null) return { kind: 'error', error: new TollboxError('answer_expired'), charged: true, payment };
+        return { kind: 'paid', payment, answer };
+      }
+      case 'voided': {
+        const answer = await this.store.readAnswer(payment.id);
+        if (answer === null) return { kind: 'error', error: new TollboxError(voidErrorCode(payment)), charged: false, payment };
+        return { kind: 'voided', payment, answer };
+      }
+      case 'failed':
+      case 'expired':
+        return { kind: 'refused', payment };
+      case 'claimed':
+      case 'executed':
+      case 'queued':
+      case 'broadcast':
+      case 'unknown':
+        return null;
+    }
   }
 }
 

@@ -10,6 +10,7 @@ export type Claimed =
   | { readonly kind: 'rejected'; readonly rejection: Rejection };
 
 const TOO_MANY_RETRY_AFTER_S = 2;
+const REFUSED_RETRY_AFTER_S = 600;
 
 /**
  * Reserves the authorization and the payer's money for one operation. Balance and nonce are read at one block outside
@@ -51,6 +52,8 @@ export class ClaimPayment {
         return result;
       case 'insufficient_funds':
         return { kind: 'rejected', rejection: REJECTIONS.balance };
+      case 'too_many_refused':
+        throw new TollboxError('too_many_refused_payments', { retryAfterSeconds: REFUSED_RETRY_AFTER_S });
       case 'too_many_in_flight':
         throw new TollboxError('too_many_payments_in_flight', { retryAfterSeconds: TOO_MANY_RETRY_AFTER_S });
     }

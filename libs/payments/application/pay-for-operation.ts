@@ -58,7 +58,12 @@ export class PayForOperation {
     const { from, nonce } = payload.authorization;
     const key: PaymentKey = { network: terms.network.caip2, asset: terms.network.usdc, payer: from, nonce };
     const bodySha256 = sha256Hex(request.rawBody);
-    const fingerprint = fingerprintOf({ method: request.method, path: request.path, bodySha256, payer: from });
+    const fingerprint = fingerprintOf({
+      method: request.method,
+      path: request.path,
+      bodySha256,
+      authorization: payload.authorization,
+    });
 
     const known = await this.store.find(key);
     if (known !== null && !mayClaimAgain(known, fingerprint)) return this.answerKnown(known, fingerprint, request.requestId);

@@ -1,20 +1,16 @@
 import type { PhaseObserver } from '@tollbox/platform/faults/phase-boundaries';
 import type { Payment } from '../domain/payment';
-import type { EvmChain, SettlementWallet } from './ports/evm-chain';
+import type { EvmChain, FeeQuote, SettlementWallet } from './ports/evm-chain';
 import type { Lease, SettlementStore, StoredTransaction } from './ports/settlement-store';
 import type { ResolvePayment } from './resolve-payment';
 
 export interface SendQueuedOptions {
   /** Above this price of gas the queue waits. */
   readonly maxFeePerGasWei: bigint;
-  /** Most gas that a contract wallet's signature check may use up in a settlement. */
-  readonly contractWalletGasCap: bigint;
+  /** Gas limit of one settlement. A payer's own code (EIP-1271) can use up no more, here and in the check before. */
+  readonly gasLimit: bigint;
   readonly onProblem: (error: unknown, what: string) => void;
 }
-
-/** Spare gas over the estimate, in percent: storage may turn cold between estimate and inclusion. */
-const GAS_MARGIN_PERCENT = 25n;
-const NOT_YET_VALID = /not yet valid/i;
 
 /**
  * Sends queued payments, one transaction each. The order of steps is the safety: read the chain, sign, store the bytes
@@ -34,21 +30,26 @@ export class SendQueued {
   async send(lease: Lease, capacity: number): Promise<readonly StoredTransaction[]> {
     const queued = await this.store.listQueued(capacity);
     if (queued.length === 0) return [];
-    const [fees, firstNonce, checked] = await Promise.all([
-      this.wallet.fees(),
-      this.nextNonce(),
-      Promise.all(queued.map(async (payment) => ({ payment, gas: await this.gasIfPayable(payment) }))),
-    ]);
+    const [fees, firstNonce] = await Promise.all([this.wallet.fees(), this.nextNonce()]);
     if (fees.maxFeePerGasWei > this.options.maxFeePerGasWei) {
       this.options.onProblem(new Error(`gas costs ${fees.maxFeePerGasWei} wei, more than the ceiling`), 'settlement waits');
       return [];
     }
+    const checked = await Promise.all(
+      queued.map(async (payment) => ({ payment, isPayable: await this.isPayable(payment, fees) })),
+    );
     let evmNonce = firstNonce;
     const sent: StoredTransaction[] = [];
     const submitting: Promise<void>[] = [];
-    for (const { payment, gas } of checked) {
-      if (gas === null) continue;
-      const signed = await this.wallet.signTransfer(payment.authorization, payment.signature, evmNonce, gas, fees);
+    for (const { payment, isPayable } of checked) {
+      if (!isPayable) continue;
+      const signed = await this.wallet.signTransfer(
+        payment.authorization,
+        payment.signature,
+        evmNonce,
+        this.options.gasLimit,
+        fees,
+      );
       const stored = await this.store.storeTransaction(lease, payment.id, { ...signed, signer: this.wallet.address, evmNonce });
       if (stored === null) continue;
       evmNonce += 1n;
@@ -79,33 +80,28 @@ export class SendQueued {
     return afterStored > pending ? afterStored : pending;
   }
 
-  /** Gas limit for a payment that would go through now; null when it is decided already, or has to wait. */
-  private async gasIfPayable(payment: Payment): Promise<bigint | null> {
+  /** Whether the chain would take the payment now. When not, it is decided here, or has to wait. */
+  private async isPayable(payment: Payment, fees: FeeQuote): Promise<boolean> {
     try {
       const { payer, nonce } = payment.key;
       const [snapshot, simulation] = await Promise.all([
         this.chain.payerSnapshot(payer, [nonce]),
-        this.chain.simulateTransfer(payment.authorization, payment.signature, this.wallet.address),
+        this.chain.simulateTransfer(payment.authorization, payment.signature, {
+          from: this.wallet.address,
+          gasLimit: this.options.gasLimit,
+          fees,
+        }),
       ]);
       if (snapshot.used.get(nonce) === true) {
         await this.resolve.fromUsedNonce(payment);
-        return null;
+        return false;
       }
-      if (simulation.kind === 'ok') return await this.gasLimit(payment, simulation.gas);
-      // The chain's clock is behind ours: the authorization becomes valid with the next blocks.
-      if (NOT_YET_VALID.test(simulation.reason) && payment.authorization.validBefore > snapshot.blockTimestampS) return null;
-      await this.resolve.fromChainState(payment, simulation.reason);
-      return null;
+      if (simulation.kind === 'ok') return true;
+      await this.resolve.fromRefusal(payment, simulation.reason);
+      return false;
     } catch (error) {
       this.options.onProblem(error, `checking payment ${payment.id}`);
-      return null;
+      return false;
     }
-  }
-
-  private async gasLimit(payment: Payment, estimate: bigint): Promise<bigint | null> {
-    const limit = (estimate * (100n + GAS_MARGIN_PERCENT)) / 100n;
-    if (payment.payerKind === 'eoa' || limit <= this.options.contractWalletGasCap) return limit;
-    await this.store.fail(payment, 'signature_check_uses_too_much_gas');
-    return null;
   }
 }

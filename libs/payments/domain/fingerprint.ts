@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Authorization } from './authorization';
 
 /** What a payment was sent with. The same payment with another fingerprint is a conflict. */
 export interface PaidRequest {
@@ -7,7 +8,8 @@ export interface PaidRequest {
   readonly path: string;
   /** SHA-256 of the raw body, hex. */
   readonly bodySha256: string;
-  readonly payer: string;
+  /** All of it: a payer can sign two authorizations with one nonce. */
+  readonly authorization: Authorization;
 }
 
 export function sha256Hex(bytes: Uint8Array | string): string {
@@ -16,5 +18,7 @@ export function sha256Hex(bytes: Uint8Array | string): string {
 
 /** SHA-256 over the JSON array, whose quoting keeps the parts apart. */
 export function fingerprintOf(request: PaidRequest): string {
-  return sha256Hex(JSON.stringify([request.method, request.path, request.bodySha256, request.payer]));
+  const { from, to, valueAtomic, validAfter, validBefore, nonce } = request.authorization;
+  const numbers = [valueAtomic, validAfter, validBefore].map(String);
+  return sha256Hex(JSON.stringify([request.method, request.path, request.bodySha256, from, to, nonce, ...numbers]));
 }

@@ -35,8 +35,6 @@ export interface Payment {
   readonly fingerprint: string;
   readonly leaseHolder: string | null;
   readonly leaseExpired: boolean;
-  /** Null until executed or voided, and again once its retention has passed. */
-  readonly answer: StoredAnswer | null;
   readonly answerExpired: boolean;
   readonly voidCode: string | null;
   readonly voidRetryable: boolean;

@@ -25,8 +25,6 @@ export interface PaymentRow {
   fingerprint: string;
   lease_holder: string | null;
   lease_expired: boolean;
-  answer_status: number | null;
-  answer_body: Buffer | null;
   answer_expired: boolean;
   void_code: string | null;
   void_retryable: boolean;
@@ -38,10 +36,10 @@ export interface PaymentRow {
   settlement_transaction_id: string | null;
 }
 
-/** The columns of PaymentRow; time comparisons use the database's clock, which all processes share. */
+/** The columns of PaymentRow, without the answer's bytes: they can be megabytes and few readers want them. Time comparisons use the database's clock, which all processes share. */
 export const PAYMENT_COLUMNS = `id, network, asset, payer, nonce, state, attempt, operation, operation_id, x402_version, pay_to,
   amount_atomic, price_atomic, valid_after, valid_before, signature, payer_kind, fingerprint, lease_holder,
-  coalesce(lease_expires_at < now(), false) AS lease_expired, answer_status, answer_body,
+  coalesce(lease_expires_at < now(), false) AS lease_expired,
   coalesce(answer_expires_at < now(), false) AS answer_expired, void_code, void_retryable, fail_reason, transaction_hash,
   block_number, block_hash, claimed_at_block, settlement_transaction_id`;
 
@@ -68,7 +66,6 @@ export function toPayment(row: PaymentRow): Payment {
     fingerprint: row.fingerprint,
     leaseHolder: row.lease_holder,
     leaseExpired: row.lease_expired,
-    answer: row.answer_status === null || row.answer_body === null ? null : { status: row.answer_status, body: row.answer_body },
     answerExpired: row.answer_expired,
     voidCode: row.void_code,
     voidRetryable: row.void_retryable,

@@ -23,6 +23,9 @@ import {
   type PaymentRow,
 } from './payment-rows';
 
+/** `validBefore`, but a day from now at most: an authorization that never ends does not keep its answer for ever. */
+const VALID_UNTIL = `to_timestamp(least(valid_before, extract(epoch FROM now()) + 86400)::double precision)`;
+
 /** Payments in PostgreSQL. The database's constraints and triggers are the judge; this class only asks. */
 export class PaymentsRepository implements PaymentStore {
   constructor(private readonly pool: Pool) {}
@@ -45,6 +48,16 @@ export class PaymentsRepository implements PaymentStore {
     return rows[0] === undefined ? null : toPayment(rows[0]);
   }
 
+  async readAnswer(id: string): Promise<StoredAnswer | null> {
+    const { rows } = await this.pool.query<{ answer_status: number | null; answer_body: Buffer | null }>({
+      name: 'payments.read_answer',
+      text: 'SELECT answer_status, answer_body FROM payments WHERE id = $1',
+      values: [id],
+    });
+    const { answer_status: status = null, answer_body: body = null } = rows[0] ?? {};
+    return status === null || body === null ? null : { status, body };
+  }
+
   async claim(claim: NewClaim, funds: FundsAtBlock, limits: ClaimLimits): Promise<ClaimResult> {
     return inTransaction(this.pool, async (client) => {
       const { network, asset, payer } = claim.key;
@@ -55,6 +68,7 @@ export class PaymentsRepository implements PaymentStore {
 
       const live = await this.liveReservations(client, claim.key, funds.blockNumber);
       if (live.length >= limits.maxInFlightPerPayer) return { kind: 'too_many_in_flight' };
+      if (await this.hasTooManyRefused(client, claim.key, limits)) return { kind: 'too_many_refused' };
       const spent = new Set<string>(funds.spentNonces);
       const reservedAtomic = live
         .filter((one) => !spent.has(one.nonce))
@@ -96,6 +110,16 @@ export class PaymentsRepository implements PaymentStore {
       [key.network, key.asset, key.payer, blockNumber.toString()],
     );
     return rows;
+  }
+
+  /** Work whose payment the chain then refused cost the house something: a wallet gets that only so often. */
+  private async hasTooManyRefused(client: PoolClient, key: PaymentKey, limits: ClaimLimits): Promise<boolean> {
+    const { rows } = await client.query<{ refused: number }>(
+      `SELECT count(*)::int AS refused FROM (SELECT 1 FROM payments WHERE payer = $1 AND claimed_at > now() - interval '1 hour'
+         AND state = 'failed' AND network = $2 AND asset = $3 LIMIT $4) AS recent`,
+      [key.payer, key.network, key.asset, limits.maxRefusedPerPayerPerHour],
+    );
+    return (rows[0]?.refused ?? 0) >= limits.maxRefusedPerPayerPerHour;
   }
 
   private async insertClaim(client: PoolClient, claim: NewClaim, atBlock: bigint, limits: ClaimLimits): Promise<Payment> {
@@ -198,7 +222,7 @@ export class PaymentsRepository implements PaymentStore {
       const executed = await client.query(
         `UPDATE payments SET state = 'executed', executed_at = now(), answer_status = $4, answer_body = $5, lease_holder = NULL,
            lease_expires_at = NULL,
-           answer_expires_at = to_timestamp(least(valid_before, 253402300799)::double precision) + make_interval(secs => $6::double precision / 1000)
+           answer_expires_at = ${VALID_UNTIL} + make_interval(secs => $6::double precision / 1000)
          WHERE id = $1 AND state = 'claimed' AND attempt = $2 AND lease_holder = $3`,
         [claim.paymentId, claim.attempt, claim.leaseHolder, answer.status, answer.body, retentionMs],
       );
@@ -220,7 +244,7 @@ export class PaymentsRepository implements PaymentStore {
     return inTransaction(this.pool, async (client) => {
       const { rowCount } = await client.query(
         `UPDATE payments SET state = 'voided', void_code = $4, void_retryable = $5, answer_status = $6, answer_body = $7,
-           answer_expires_at = to_timestamp(least(valid_before, 253402300799)::double precision), lease_holder = NULL, lease_expires_at = NULL
+           answer_expires_at = ${VALID_UNTIL}, lease_holder = NULL, lease_expires_at = NULL
          WHERE id = $1 AND state = 'claimed' AND attempt = $2 AND lease_holder = $3`,
         [
           claim.paymentId,

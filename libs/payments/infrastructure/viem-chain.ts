@@ -19,6 +19,7 @@ import {
   type EvmChain,
   type MinedTransaction,
   type PayerSnapshot,
+  type SimulatedSender,
   type Simulation,
 } from '../application/ports/evm-chain';
 import type { Authorization } from '../domain/authorization';
@@ -112,16 +113,16 @@ export class ViemChain implements EvmChain {
     return answer.kind === 'ok' && answer.data.slice(0, 10) === EIP1271_MAGIC_VALUE;
   }
 
-  async simulateTransfer(authorization: Authorization, signature: Hex, from: Hex): Promise<Simulation> {
-    const data = transferCallData(authorization, signature);
-    try {
-      const gas = await this.client.estimateGas({ account: from, to: this.options.network.usdc, data });
-      return { kind: 'ok', reason: '', gas };
-    } catch (error) {
-      const reason = revertReason(error);
-      if (reason === null) throw unavailable('eth_estimateGas', error);
-      return { kind: 'reverted', reason, gas: 0n };
-    }
+  async simulateTransfer(authorization: Authorization, signature: Hex, as: SimulatedSender): Promise<Simulation> {
+    const outcome = await this.callOrRevert({
+      account: as.from,
+      to: this.options.network.usdc,
+      data: transferCallData(authorization, signature),
+      gas: as.gasLimit,
+      maxFeePerGas: as.fees.maxFeePerGasWei,
+      maxPriorityFeePerGas: as.fees.maxPriorityFeePerGasWei,
+    });
+    return outcome.kind === 'ok' ? { kind: 'ok', reason: '' } : outcome;
   }
 
   async findAuthorizationUse(payer: Hex, nonce: Hex, fromBlock: bigint): Promise<AuthorizationUse | null> {
@@ -178,16 +179,20 @@ export class ViemChain implements EvmChain {
   }
 
   private async callOrRevert(call: {
+    account?: Hex;
     to: Hex;
     data: Hex;
     gas: bigint;
-  }): Promise<{ kind: 'ok'; data: Hex } | { kind: 'reverted' }> {
+    maxFeePerGas?: bigint;
+    maxPriorityFeePerGas?: bigint;
+  }): Promise<{ kind: 'ok'; data: Hex } | { kind: 'reverted'; reason: string }> {
     try {
       const answer = await this.client.call(call);
       return { kind: 'ok', data: answer.data ?? '0x' };
     } catch (error) {
-      if (revertReason(error) === null) throw unavailable('eth_call', error);
-      return { kind: 'reverted' };
+      const reason = revertReason(error);
+      if (reason === null) throw unavailable('eth_call', error);
+      return { kind: 'reverted', reason };
     }
   }
 

@@ -95,13 +95,25 @@ export const environmentSchema = z.object({
   SETTLEMENT_POLL_MS: integer(20, 60_000, 250, 'How often the settler looks at its queue when nothing wakes it.'),
   SETTLEMENT_UNKNOWN_AFTER_MS: integer(1_000, 600_000, 30_000, 'A sent payment without a receipt after this time is `unknown`.'),
   SETTLEMENT_MAX_FEE_PER_GAS_WEI: atomic('5000000000', 'Ceiling of maxFeePerGas in wei; above it the queue waits.'),
-  EIP1271_GAS_CAP: integer(50_000, 10_000_000, 300_000, 'Gas cap of a signature check or settlement of a contract wallet.'),
+  EIP1271_GAS_CAP: integer(50_000, 10_000_000, 300_000, 'Gas that the signature check of a contract wallet may use.'),
+  SETTLEMENT_GAS_LIMIT: integer(
+    100_000,
+    10_000_000,
+    300_000,
+    'Gas limit of the settlement of one payment, the signature check of a contract wallet included.',
+  ),
 
   PRICE_CREATE_ATOMIC: atomic('10000', 'Price of create in atomic USDC.'),
   PRICE_EXEC_ATOMIC: atomic('1000', 'Price of exec in atomic USDC.'),
   PRICE_STATUS_ATOMIC: atomic('1000', 'Price of status in atomic USDC.'),
   PRICE_TERMINATE_ATOMIC: atomic('1000', 'Price of terminate in atomic USDC.'),
   MAX_IN_FLIGHT_PAYMENTS_PER_PAYER: integer(1, 10_000, 64, 'Claimed and unsettled payments of one wallet.'),
+  MAX_REFUSED_PAYMENTS_PER_PAYER_PER_HOUR: integer(
+    1,
+    10_000,
+    10,
+    'Payments of one wallet that the chain refused after the work was done; at this number it waits.',
+  ),
   CLAIM_LEASE_MS: integer(1_000, 120_000, 10_000, 'A claim whose process does not renew it within this time is recovered.'),
   ANSWER_RETENTION_MS: integer(60_000, 2_592_000_000, 86_400_000, 'How long an answer is kept after `validBefore`.'),
 

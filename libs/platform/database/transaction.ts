@@ -1,19 +1,27 @@
 import type { Pool, PoolClient } from 'pg';
 
+/** The statement that runs, or the next one, rejects with the same error; without a listener it would end the process. */
+const heardByStatement = (): void => undefined;
+
 /** Runs `work` in one transaction: commits what it did, or rolls back and rethrows. */
 export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
+  client.on('error', heardByStatement);
+  const release = (isBroken: boolean): void => {
+    client.off('error', heardByStatement);
+    client.release(isBroken);
+  };
   try {
     await client.query('BEGIN');
     const result = await work(client);
     await client.query('COMMIT');
-    client.release();
+    release(false);
     return result;
   } catch (error) {
     // A connection that cannot even roll back is closed; the server then rolls back by itself.
     await client.query('ROLLBACK').then(
-      () => client.release(),
-      () => client.release(true),
+      () => release(false),
+      () => release(true),
     );
     throw error;
   }

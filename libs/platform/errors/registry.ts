@@ -138,6 +138,13 @@ export const ERRORS = define({
     message: 'This wallet has too many payments that are not settled yet.',
     suggestion: 'Wait for running calls to finish, then send the request again.',
   },
+  too_many_refused_payments: {
+    status: 429,
+    retryable: true,
+    error: 'Too many refused payments',
+    message: 'The chain refused too many payments of this wallet after their work was done.',
+    suggestion: 'Keep the signed amount in the wallet until the answer arrives, and send the request again after Retry-After.',
+  },
   rate_limited: {
     status: 429,
     wireCode: 'RATE_LIMITED',

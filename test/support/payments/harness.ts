@@ -29,6 +29,7 @@ import {
   type OperationOutcome,
 } from '@tollbox/platform/operations/operation';
 import { testChain, testDatabase, type TestDatabase } from '../stack';
+import { LaggingNode } from './lagging-node';
 import { signAuthorization, v1Header, v2Header, type SignOptions } from './sign';
 
 export const NETWORK = NETWORKS['base-sepolia'];
@@ -85,6 +86,8 @@ export class PaymentsHarness {
     readonly config: Config,
     readonly database: TestDatabase,
     readonly chain: Chain,
+    /** What payments see of the chain; a test can make it lag. */
+    readonly node: LaggingNode,
     readonly pool: Pool,
     readonly store: PaymentsRepository,
     readonly settlements: SettlementRepository,
@@ -95,9 +98,10 @@ export class PaymentsHarness {
 
   static async start(overrides: Record<string, string> = {}): Promise<PaymentsHarness> {
     const [database, chain] = await Promise.all([testDatabase(), testChain()]);
+    const node = await LaggingNode.start(chain.rpcUrl);
     const config = loadConfig({
       DATABASE_URL: database.url,
-      RPC_URL: chain.rpcUrl,
+      RPC_URL: node.url,
       PAY_TO,
       SETTLEMENT_PRIVATE_KEY: SETTLEMENT_KEY,
       SETTLEMENT_CONFIRM_WAIT_MS: '20000',
@@ -111,7 +115,7 @@ export class PaymentsHarness {
     await signals.start();
     const viemChain = new ViemChain({
       network: NETWORK,
-      rpcUrl: chain.rpcUrl,
+      rpcUrl: node.url,
       timeoutMs: 5_000,
       eip1271GasCap: 300_000n,
       nowMs: () => Date.now(),
@@ -122,6 +126,7 @@ export class PaymentsHarness {
       config,
       database,
       chain,
+      node,
       pool,
       store,
       new SettlementRepository(pool, NETWORK.caip2),
@@ -180,7 +185,12 @@ export class PaymentsHarness {
     const { config } = this;
     const conclude = new ConcludeClaim(this.store, config.ANSWER_RETENTION_MS);
     const recover = this.recoverAs(leaseHolder);
-    const limits = { leaseHolder, leaseMs: config.CLAIM_LEASE_MS, maxInFlightPerPayer: config.MAX_IN_FLIGHT_PAYMENTS_PER_PAYER };
+    const limits = {
+      leaseHolder,
+      leaseMs: config.CLAIM_LEASE_MS,
+      maxInFlightPerPayer: config.MAX_IN_FLIGHT_PAYMENTS_PER_PAYER,
+      maxRefusedPerPayerPerHour: config.MAX_REFUSED_PAYMENTS_PER_PAYER_PER_HOUR,
+    };
     const onProblem = (error: unknown, what: string) => void this.problems.push(`${what}: ${String(error)}`);
     return new PayForOperation(
       this.store,
@@ -249,6 +259,7 @@ export class PaymentsHarness {
     await this.stopSettler();
     await this.signals.close();
     await this.pool.end();
+    await this.node.stop();
     await Promise.all([this.chain.stop(), this.database.drop()]);
   }
 }

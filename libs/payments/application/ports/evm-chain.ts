@@ -22,8 +22,13 @@ export interface Simulation {
   readonly kind: 'ok' | 'reverted';
   /** The token's revert text; empty when ok. */
   readonly reason: string;
-  /** Estimated gas; 0 when reverted. */
-  readonly gas: bigint;
+}
+
+/** Sender, gas and price of the transaction that a simulation stands for. */
+export interface SimulatedSender {
+  readonly from: Hex;
+  readonly gasLimit: bigint;
+  readonly fees: FeeQuote;
 }
 
 /** How an authorization's nonce was used up. */
@@ -61,8 +66,8 @@ export interface EvmChain {
   hasCode(account: Hex): Promise<boolean>;
   /** EIP-1271, with a gas cap. */
   isValidContractSignature(account: Hex, digest: Uint8Array, signature: Hex): Promise<boolean>;
-  /** `transferWithAuthorization` as a call from the settlement wallet. */
-  simulateTransfer(authorization: Authorization, signature: Hex, from: Hex): Promise<Simulation>;
+  /** `transferWithAuthorization` as a call that looks to the payer's own code like the transaction will. */
+  simulateTransfer(authorization: Authorization, signature: Hex, as: SimulatedSender): Promise<Simulation>;
   /** How the nonce was used, searched from a block on; null when no event is found. */
   findAuthorizationUse(payer: Hex, nonce: Hex, fromBlock: bigint): Promise<AuthorizationUse | null>;
   minedTransaction(hash: Hex): Promise<MinedTransaction | null>;

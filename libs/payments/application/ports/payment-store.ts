@@ -29,6 +29,8 @@ export interface ClaimLimits {
   readonly leaseHolder: string;
   readonly leaseMs: number;
   readonly maxInFlightPerPayer: number;
+  /** Payments that the chain refused within the last hour; at this number the wallet waits. */
+  readonly maxRefusedPerPayerPerHour: number;
 }
 
 export type ClaimResult =
@@ -36,6 +38,7 @@ export type ClaimResult =
   /** The authorization is known and may not be claimed (again). */
   | { readonly kind: 'existing'; readonly payment: Payment }
   | { readonly kind: 'too_many_in_flight' }
+  | { readonly kind: 'too_many_refused' }
   /** The balance does not cover this payment and those that are live; their nonces let the caller look again. */
   | { readonly kind: 'insufficient_funds'; readonly liveNonces: readonly Hex[] };
 
@@ -58,6 +61,8 @@ export interface VoidVerdict {
 export interface PaymentStore {
   find(key: PaymentKey): Promise<Payment | null>;
   findById(id: string): Promise<Payment | null>;
+  /** The stored answer; null when there is none, or none any more. */
+  readAnswer(id: string): Promise<StoredAnswer | null>;
   /** One lock per payer: look again, weigh balance against live payments, insert or claim the next attempt. */
   claim(claim: NewClaim, funds: FundsAtBlock, limits: ClaimLimits): Promise<ClaimResult>;
   /** False when the claim is no longer held. */
