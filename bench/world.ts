@@ -61,7 +61,7 @@ export async function openWorld(stack: Stack, plan: Plan, signal: AbortSignal): 
     dockerHost,
     imageReferences: new Map([[soldImage, imageReference]]),
     pidsLimit: PIDS_LIMIT,
-    seccompDirectory: path.join(stateDirectory(), 'seccomp'),
+    sharedDirectory: path.join(stateDirectory(), 'seccomp'),
   });
   return {
     stack,

@@ -48,7 +48,10 @@ describe('the container provider over its engine', () => {
         RestartPolicy: { Name: 'no' },
         Init: true,
       });
-      expect(HostConfig.Binds ?? []).toEqual([]);
+      const fixed = ['group', 'hostname', 'hosts', 'passwd', 'resolv.conf'];
+      expect((HostConfig.Binds ?? []).map((bind) => bind.replace(/^.*engine-files\//, '').split(',')[0]).sort()).toEqual(
+        fixed.map((name) => `${name}:/etc/${name}:ro`),
+      );
       expect(HostConfig.Devices ?? []).toEqual([]);
       expect(Config.Labels).toMatchObject({ 'tollbox.installation': spec.installationId, 'tollbox.sandbox': spec.sandboxId });
       expect(Name.replace('/', '')).toBe(`tollbox-${spec.sandboxId}`);

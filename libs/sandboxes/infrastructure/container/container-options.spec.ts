@@ -16,6 +16,7 @@ const plan: ContainerPlan = {
   isPodman: false,
   seccomp: '{}',
   pidsLimit: 64,
+  fixedFiles: ['/files/passwd:/etc/passwd:ro'],
   diskMiB: null,
   lifetimeMarginMs: 10_000,
   createdAt: new Date('2026-11-21T00:00:00Z'),
@@ -38,6 +39,7 @@ describe('containerOptions', () => {
         'tollbox.created-at': '2026-11-21T00:00:00.000Z',
       },
       HostConfig: {
+        Binds: ['/files/passwd:/etc/passwd:ro'],
         Init: true,
         RestartPolicy: { Name: 'no' },
         NetworkMode: 'none',

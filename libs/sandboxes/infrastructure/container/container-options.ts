@@ -35,6 +35,8 @@ export interface ContainerPlan {
   /** The profile itself for Docker, a path on the engine's host for Podman. */
   readonly seccomp: string;
   readonly pidsLimit: number;
+  /** Read-only files of /etc, as bind mounts; none where the engine does not see our files. */
+  readonly fixedFiles: readonly string[];
   /** Size of the sandbox's own file system layer, or null where the engine cannot limit it. */
   readonly diskMiB: number | null;
   /** Added to the sold lifetime before the timer inside ends the sandbox; the reaper is there first. */
@@ -51,6 +53,7 @@ function hostConfig(plan: ContainerPlan): EngineHostConfig {
     ...(plan.runtime === null ? {} : { Runtime: plan.runtime }),
     ...(plan.diskMiB === null ? {} : { StorageOpt: { size: `${plan.diskMiB}m` } }),
     Init: true, // reaps what commands leave behind
+    Binds: [...plan.fixedFiles],
     RestartPolicy: { Name: 'no' },
     NetworkMode: 'none',
     IpcMode: 'private',
@@ -72,7 +75,7 @@ function hostConfig(plan: ContainerPlan): EngineHostConfig {
   };
 }
 
-/** Everything that a container is created with. Nothing of the host is mounted, shared or added. */
+/** Everything that a container is created with. Of the host, only the fixed files of /etc are mounted, read-only. */
 export function containerOptions(plan: ContainerPlan): ContainerCreateOptions {
   const { spec } = plan;
   const lifetimeSeconds = Math.ceil((spec.lifetimeMs + plan.lifetimeMarginMs) / 1_000);

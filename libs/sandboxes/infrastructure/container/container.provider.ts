@@ -17,6 +17,7 @@ import { checkDeadline, deadlinePassed, pause, withinDeadline } from './deadline
 import { connectEngine } from './engine-connection';
 import { isBrokenConnection, isUnknownContainer, toProviderError } from './engine-errors';
 import { askEngine, type EngineFacts } from './engine-facts';
+import { writeFixedFiles } from './fixed-files';
 import { writeSeccompFile } from './seccomp-file';
 import { SECCOMP_PROFILE_JSON } from './seccomp-profile';
 
@@ -27,8 +28,8 @@ export interface ContainerProviderOptions {
   readonly imageReferences: ReadonlyMap<string, string>;
   /** Processes and threads of one sandbox; at least 1024 under gVisor. */
   readonly pidsLimit: number;
-  /** For Podman: our own directory that the engine sees under the same name. Default: `.tollbox/seccomp` here. */
-  readonly seccompDirectory?: string;
+  /** Our own directory that a local engine sees under the same name. Default: `.tollbox/engine-files` here. */
+  readonly sharedDirectory?: string;
   /**
    * Size of a sandbox's own file system layer. Engines can keep it only on some storage (Docker: overlay2 on xfs with project
    * quotas, btrfs, zfs) and refuse every create elsewhere, so by default there is none: what a sandbox can write is then
@@ -64,6 +65,7 @@ export class ContainerProvider implements SandboxProvider {
     /** What the engine is, for the log and `/health`. */
     readonly engine: EngineFacts,
     private readonly seccomp: string,
+    private readonly fixedFiles: readonly string[],
     private readonly options: ContainerProviderOptions,
   ) {}
 
@@ -204,6 +206,7 @@ export class ContainerProvider implements SandboxProvider {
       isGvisor: this.engine.isolation === 'gvisor',
       isPodman: this.engine.kind === 'podman',
       seccomp: this.seccomp,
+      fixedFiles: this.fixedFiles,
       pidsLimit,
       diskMiB,
       lifetimeMarginMs,
@@ -253,7 +256,10 @@ export class ContainerProvider implements SandboxProvider {
 export async function createContainerProvider(options: ContainerProviderOptions): Promise<ContainerProvider> {
   const docker = connectEngine(options.dockerHost);
   const engine = await askEngine(docker, AbortSignal.timeout(PROBE_LIMIT_MS));
-  const seccomp =
-    engine.kind === 'podman' ? await writeSeccompFile(options.seccompDirectory ?? '.tollbox/seccomp') : SECCOMP_PROFILE_JSON;
-  return new ContainerProvider(docker, engine, seccomp, options);
+  const sharedDirectory = options.sharedDirectory ?? '.tollbox/engine-files';
+  const seccomp = engine.kind === 'podman' ? await writeSeccompFile(sharedDirectory) : SECCOMP_PROFILE_JSON;
+  // An engine on another machine does not see our files.
+  const isLocal = /^(unix|npipe):/.test(options.dockerHost);
+  const fixedFiles = isLocal ? await writeFixedFiles(sharedDirectory) : [];
+  return new ContainerProvider(docker, engine, seccomp, fixedFiles, options);
 }
