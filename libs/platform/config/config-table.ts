@@ -76,5 +76,5 @@ export function environmentExample(): string {
     const hint = values === '' ? '' : ` (${values.replaceAll('`', '')})`;
     return `# ${meaning.replaceAll('`', '')}${hint}\n${required ? '' : '# '}${name}=${defaultText ?? ''}\n`;
   });
-  return `# Copy to .env and fill in. Variables behind # show their default.\n\n${blocks.join('\n')}`;
+  return `# Every setting of gateway and worker, for the environment of the processes. Variables behind # show their default.\n\n${blocks.join('\n')}`;
 }

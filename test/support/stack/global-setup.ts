@@ -3,6 +3,7 @@ import { findOrStartEngine } from '@tollbox/devstack/engine';
 import { ensureSandboxImage } from '@tollbox/devstack/image';
 import { createTemplateDatabase } from '@tollbox/devstack/migrate';
 import { startPostgres } from '@tollbox/devstack/postgres';
+import { ensurePython } from '@tollbox/devstack/python';
 import { clearDeadRun, deadRuns, forgetRun, Run } from '@tollbox/devstack/run-record';
 import { ENV, TEMPLATE_DATABASE } from './env';
 import { keepForTeardown } from './teardown-list';
@@ -21,6 +22,7 @@ export default async function globalSetup(): Promise<void> {
   await createTemplateDatabase(postgres.url('postgres'), TEMPLATE_DATABASE);
   process.env[ENV.databaseAdminUrl] = postgres.url('postgres');
   const log = (line: string) => process.stderr.write(`${line}\n`);
+  await ensurePython(log);
   const engine = await findOrStartEngine(run, log);
   keepForTeardown(() => engine.stop());
   process.env[ENV.dockerHost] = engine.dockerHost;
