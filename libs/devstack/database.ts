@@ -44,9 +44,22 @@ export async function createDatabase(adminUrl: string, name: string, options: { 
   return withDatabaseName(adminUrl, name);
 }
 
-/** Ends every connection to the database and removes it; one that does not exist is fine. */
+const LEAVE_POLLS = 100;
+const LEAVE_POLL_MS = 20;
+
+/**
+ * Removes the database; one that does not exist is fine. Connections that are closing get a moment to be gone, since a
+ * forced end reaches their client as an error; what is still connected then is ended.
+ */
 export async function dropDatabase(adminUrl: string, name: string): Promise<void> {
-  await withClient(adminUrl, (client) => client.query(`DROP DATABASE IF EXISTS ${client.escapeIdentifier(name)} WITH (FORCE)`));
+  await withClient(adminUrl, async (client) => {
+    for (let poll = 0; poll < LEAVE_POLLS; poll++) {
+      const { rowCount } = await client.query('SELECT 1 FROM pg_stat_activity WHERE datname = $1', [name]);
+      if (rowCount === 0) break;
+      await delay(LEAVE_POLL_MS);
+    }
+    await client.query(`DROP DATABASE IF EXISTS ${client.escapeIdentifier(name)} WITH (FORCE)`);
+  });
 }
 
 /** Creates the database that `url` names when the server does not have it yet. */
