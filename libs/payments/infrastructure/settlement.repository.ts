@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
+import { acquireLease, releaseLease } from '@tollbox/platform/database/leases';
 import { inTransaction } from '@tollbox/platform/database/transaction';
 import type { MinedTransaction, SignedTransaction } from '../application/ports/evm-chain';
 import {
@@ -62,24 +63,12 @@ export class SettlementRepository implements SettlementStore {
     private readonly network: string,
   ) {}
 
-  async acquireLease(name: string, holder: string, ttlMs: number): Promise<Lease | null> {
-    const { rows } = await this.pool.query<{ fence: string }>(
-      `INSERT INTO leases (name, holder, fence, expires_at) VALUES ($1, $2, 1, now() + make_interval(secs => $3::double precision / 1000))
-       ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at,
-         fence = CASE WHEN leases.holder = excluded.holder THEN leases.fence ELSE leases.fence + 1 END
-       WHERE leases.holder = excluded.holder OR leases.expires_at < now()
-       RETURNING fence`,
-      [name, holder, ttlMs],
-    );
-    return rows[0] === undefined ? null : { name, holder, fence: BigInt(rows[0].fence) };
+  acquireLease(name: string, holder: string, ttlMs: number): Promise<Lease | null> {
+    return acquireLease(this.pool, name, holder, ttlMs);
   }
 
-  async releaseLease(lease: Lease): Promise<void> {
-    await this.pool.query('UPDATE leases SET expires_at = now() WHERE name = $1 AND holder = $2 AND fence = $3', [
-      lease.name,
-      lease.holder,
-      lease.fence.toString(),
-    ]);
+  releaseLease(lease: Lease): Promise<void> {
+    return releaseLease(this.pool, lease);
   }
 
   async listQueued(limit: number): Promise<readonly Payment[]> {

@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { acquireLease, releaseLease } from '@tollbox/platform/database/leases';
 import type { Sandbox } from '@tollbox/sandboxes/domain/sandbox';
 import { FINAL_STATES, toSandbox, type SandboxRow } from '@tollbox/sandboxes/infrastructure/persistence/rows';
 import type { DueReason, ReaperStore, RowOfObject } from '../application/ports/reaper-store';
@@ -33,11 +34,6 @@ const TAKE_ENDS = `UPDATE sandboxes SET desired_state = 'terminated' WHERE id IN
 const REMEMBER = `INSERT INTO orphan_sightings (provider, provider_ref) SELECT $1, ref FROM unnest($2::text[]) ref
   ON CONFLICT (provider, provider_ref) DO UPDATE SET last_seen_at = now()
   RETURNING provider_ref, (extract(epoch FROM now() - first_seen_at) * 1000)::float8 AS seen_for_ms`;
-
-const HOLD_LEASE = `INSERT INTO leases AS l (name, holder, fence, expires_at) VALUES ($1, $2, 1, now() + $3 * interval '1 ms')
-  ON CONFLICT (name) DO UPDATE SET
-    holder = $2, expires_at = now() + $3 * interval '1 ms', fence = CASE WHEN l.holder = $2 THEN l.fence ELSE l.fence + 1 END
-  WHERE l.holder = $2 OR l.expires_at <= now()`;
 
 export class PgReaperStore implements ReaperStore {
   constructor(private readonly pool: Pool) {}
@@ -88,16 +84,12 @@ export class PgReaperStore implements ReaperStore {
   }
 
   async holdLease(name: string, holder: string, ttlMs: number): Promise<boolean> {
-    const { rowCount } = await this.pool.query(HOLD_LEASE, [name, holder, ttlMs]);
-    return rowCount === 1;
+    return (await acquireLease(this.pool, name, holder, ttlMs)) !== null;
   }
 
   async releaseLease(name: string, holder: string): Promise<void> {
     // The column keeps whole milliseconds, rounded: just `now()` may lie ahead.
-    await this.pool.query(`UPDATE leases SET expires_at = now() - interval '1 ms' WHERE name = $1 AND holder = $2`, [
-      name,
-      holder,
-    ]);
+    await releaseLease(this.pool, { name, holder });
   }
 
   private async ids(sql: string, parameters: unknown[]): Promise<readonly string[]> {
