@@ -30,10 +30,10 @@ module.exports = {
     },
     {
       name: 'domain-stays-in-its-library',
-      comment: 'Finance reads what the others write, so it may know their states.',
+      comment: 'Finance reads what the others write, so it may know their states; the words of the books are for all who post.',
       severity: 'error',
       from: { path: '^libs/(?!finance/)([^/]+)/domain/' },
-      to: { path: '^libs/[^/]+/domain/', pathNot: '^libs/$1/domain/' },
+      to: { path: '^libs/[^/]+/domain/', pathNot: ['^libs/$1/domain/', '^libs/ledger/domain/'] },
     },
     {
       name: 'no-nest-in-domain',
@@ -72,6 +72,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^libs/platform/' },
       to: { path: '^libs/(payments|sandboxes|reaper|finance|ledger|devstack)/' },
+    },
+    {
+      name: 'ledger-knows-only-the-platform',
+      comment: 'Others turn their events into postings; the ledger writes and adds them up.',
+      severity: 'error',
+      from: { path: '^libs/ledger/' },
+      to: { path: '^libs/(?!ledger/|platform/)' },
     },
     {
       name: 'libraries-know-no-apps',

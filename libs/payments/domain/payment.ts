@@ -42,6 +42,9 @@ export interface Payment {
   readonly transactionHash: Hex | null;
   readonly claimedAtBlock: bigint;
   readonly settlementTransactionId: string | null;
+  readonly settlementMode: SettlementMode;
+  /** How often it has been queued; the books count its events by it. */
+  readonly round: number;
 }
 
 /** Whether the payment moved money, as far as is known. */

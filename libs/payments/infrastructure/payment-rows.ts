@@ -34,6 +34,8 @@ export interface PaymentRow {
   block_hash: string | null;
   claimed_at_block: string;
   settlement_transaction_id: string | null;
+  settlement_mode: 'confirm' | 'optimistic';
+  round: number;
 }
 
 /** The columns of PaymentRow, without the answer's bytes: they can be megabytes and few readers want them. Time comparisons use the database's clock, which all processes share. */
@@ -41,7 +43,7 @@ export const PAYMENT_COLUMNS = `id, network, asset, payer, nonce, state, attempt
   amount_atomic, price_atomic, valid_after, valid_before, signature, payer_kind, fingerprint, lease_holder,
   coalesce(lease_expires_at < now(), false) AS lease_expired,
   coalesce(answer_expires_at < now(), false) AS answer_expired, void_code, void_retryable, fail_reason, transaction_hash,
-  block_number, block_hash, claimed_at_block, settlement_transaction_id`;
+  block_number, block_hash, claimed_at_block, settlement_transaction_id, settlement_mode, round`;
 
 export function toPayment(row: PaymentRow): Payment {
   return {
@@ -73,6 +75,8 @@ export function toPayment(row: PaymentRow): Payment {
     transactionHash: row.transaction_hash as Hex | null,
     claimedAtBlock: BigInt(row.claimed_at_block),
     settlementTransactionId: row.settlement_transaction_id,
+    settlementMode: row.settlement_mode,
+    round: row.round,
   };
 }
 
