@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { setup } from './setup.mjs';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+/** A run that hangs ends here, and says which suites had not. */
+const DEADLINE_MS = 45 * 60_000;
 const bin = (...parts) => path.join(root, 'node_modules', ...parts);
 const started = performance.now();
 const say = (line = '') => process.stdout.write(`${line}\n`);
@@ -76,14 +78,45 @@ function readReport(file) {
   }
 }
 
+/** Runs jest, passing on what it says; past the deadline it is ended. Resolves to its exit code and the suites that ended. */
+function runJest(args) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [bin('jest', 'bin', 'jest.js'), ...args], {
+      cwd: root,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: testEnvironment(),
+    });
+    running.add(child);
+    let hung = false;
+    const deadline = setTimeout(() => {
+      hung = true;
+      child.kill('SIGTERM');
+      setTimeout(() => child.kill('SIGKILL'), 10_000).unref();
+    }, DEADLINE_MS);
+    const ended = new Set();
+    child.stderr.on('data', (chunk) => {
+      process.stderr.write(chunk);
+      for (const [, suite] of String(chunk).matchAll(/(?:PASS|FAIL)\S* (\S+\.spec\.ts)/g)) ended.add(suite);
+    });
+    child.once('error', reject);
+    child.once('close', (code) => {
+      running.delete(child);
+      clearTimeout(deadline);
+      resolve({ code, hung, ended });
+    });
+  });
+}
+
 async function jest(args) {
   const reportFile = path.join(root, '.tollbox', `jest-${process.pid}.json`);
   mkdirSync(path.dirname(reportFile), { recursive: true });
-  const { code } = await run(
-    bin('jest', 'bin', 'jest.js'),
-    ['--json', `--outputFile=${reportFile}`, ...args],
-    ['ignore', 'ignore', 'inherit'],
-  );
+  const { code, hung, ended } = await runJest(['--json', `--outputFile=${reportFile}`, ...args]);
+  if (hung) {
+    const { output } = await run(bin('jest', 'bin', 'jest.js'), ['--listTests', ...args], ['ignore', 'pipe', 'ignore']);
+    const suites = output.split('\n').filter(Boolean);
+    const open = suites.map((suite) => path.relative(root, suite)).filter((suite) => !ended.has(suite));
+    return { passed: 0, failed: open.map((suite) => `${suite}: not ended after ${DEADLINE_MS / 60_000} minutes`), skipped: 0 };
+  }
   const report = readReport(reportFile);
   rmSync(reportFile, { force: true });
   const failed = [];
