@@ -1,6 +1,7 @@
 import { Logger, Module, type DynamicModule, type OnApplicationShutdown, type Provider } from '@nestjs/common';
 import { APP_INTERCEPTOR, Reflector } from '@nestjs/core';
 import type { Pool } from 'pg';
+import { WALLET_SIGNATURES } from '@tollbox/platform/access/sign-in/sign-in';
 import { CONFIG, refuseDevKeysOnRealChain, type Config } from '@tollbox/platform/config/config';
 import { PG_POOL } from '@tollbox/platform/database/pg-pool';
 import { PHASE_OBSERVER, type PhaseObserver } from '@tollbox/platform/faults/phase-boundaries';
@@ -13,17 +14,21 @@ import { ExecuteClaim } from './application/execute-claim';
 import { PayForOperation } from './application/pay-for-operation';
 import { PriceList } from './application/price-list';
 import { RecoverClaim } from './application/recover-claim';
+import { ShowOwnPayment } from './application/show-own-payment';
 import { VerifyPayment } from './application/verify-payment';
 import { networkOf } from './domain/networks';
+import { OwnPaymentsController } from './http/own-payments.controller';
 import { PaymentInterceptor } from './http/payment.interceptor';
 import { assertChain } from './infrastructure/assert-chain';
 import { instanceName } from './infrastructure/instance-name';
+import { PostgresOwnPayments } from './infrastructure/own-payments';
 import { PostgresPaymentSignals } from './infrastructure/payment-signals';
 import { PaymentsRepository } from './infrastructure/payments.repository';
 import { SettlementRepository } from './infrastructure/settlement.repository';
 import { loadSignatureRecovery } from './infrastructure/signature-recovery';
 import { ViemChain } from './infrastructure/viem-chain';
 import { ViemSettlementWallet } from './infrastructure/viem-wallet';
+import { ChainWalletSignatures } from './infrastructure/wallet-signatures';
 import { settlementWalletAddress } from './infrastructure/settlement-address';
 import { SettlementRunner } from './settlement-runner';
 
@@ -140,6 +145,18 @@ function gatewayProviders(): Provider[] {
   ];
 }
 
+/** What the free routes of owners need. */
+function ownerProviders(): Provider[] {
+  return [
+    {
+      provide: WALLET_SIGNATURES,
+      inject: [ViemChain],
+      useFactory: async (chain: ViemChain) => new ChainWalletSignatures(chain, await loadSignatureRecovery()),
+    },
+    { provide: ShowOwnPayment, inject: [PG_POOL], useFactory: (pool: Pool) => new ShowOwnPayment(new PostgresOwnPayments(pool)) },
+  ];
+}
+
 function workerProviders(): Provider[] {
   return [
     {
@@ -193,8 +210,9 @@ export class PaymentsModule {
       module: PaymentsModule,
       global: true,
       imports: [operations],
-      providers: [...coreProviders('gateway'), ...gatewayProviders()],
-      exports: [PRICE_BOOK, ViemChain],
+      controllers: [OwnPaymentsController],
+      providers: [...coreProviders('gateway'), ...gatewayProviders(), ...ownerProviders()],
+      exports: [PRICE_BOOK, ViemChain, WALLET_SIGNATURES],
     };
   }
 

@@ -103,7 +103,7 @@ describe('every route of the running gateway', () => {
   const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` });
   const key = async (role: StaffRole, lifetimeMs = DAY_MS) =>
     app.get(StaffKeys).create({ name: `spec ${role}`, role, lifetimeMs, by: 'spec' });
-  const ofKind = (kind: 'priced' | 'free' | 'staff'): InventoryRoute[] =>
+  const ofKind = (kind: 'priced' | 'free' | 'staff' | 'owner'): InventoryRoute[] =>
     routes.filter(({ declaration }) => declaration?.kind === kind);
 
   it('states its price, that it is free, or its roles; and there is no other', () => {
@@ -170,6 +170,15 @@ describe('every route of the running gateway', () => {
       const inQuery = await fetch(`${url}${urlOf(route)}?token=${token}&access_token=${token}`, { method: route.method });
       expect(inQuery.status).toBe(401);
       if (route.method === 'GET') expect((await fetch(url + urlOf(route), { method: 'HEAD' })).status).toBe(401);
+    }
+  });
+
+  it('that is for owners asks everybody to sign in, staff too', async () => {
+    const { token } = await key('operator');
+    expect(ofKind('owner').length).toBeGreaterThanOrEqual(1);
+    for (const route of ofKind('owner')) {
+      for (const headers of [{}, bearer(token), bearer(`tbc_${'A'.repeat(43)}`), { 'SIGN-IN-WITH-X': 'nonsense' }])
+        expectRefusal(await call(route, headers), { status: 401, code: 'sign_in_required' });
     }
   });
 

@@ -4,13 +4,14 @@ import type { FastifyRequest } from 'fastify';
 import { TollboxError } from '../errors/tollbox-error';
 import '../http/fastify-request';
 import { ROUTE_DECLARATION, type RouteDeclaration, type StaffRoute } from '../routes/access.decorators';
+import { OwnerAccess } from './owner-access';
 import { RefusalLog } from './refusal-log';
 import { bearerToken } from './staff-key-token';
 import { StaffKeys, type KeyRefusal } from './staff-keys';
 
 /**
  * Stands before every route. A priced or free route passes (payment is taken later); a staff route needs a key with one
- * of its roles; a route that declares nothing is refused, so that a forgotten decorator opens nothing.
+ * of its roles; an owner route needs to know the wallet; a route that declares nothing is refused, so that a forgotten decorator opens nothing.
  */
 @Injectable()
 export class AccessGuard implements CanActivate {
@@ -18,6 +19,7 @@ export class AccessGuard implements CanActivate {
     private readonly reflector: Reflector,
     private readonly keys: StaffKeys,
     private readonly refusals: RefusalLog,
+    private readonly owners: OwnerAccess,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -25,10 +27,12 @@ export class AccessGuard implements CanActivate {
     if (declaration === undefined) {
       const name = `${context.getClass().name}.${context.getHandler().name}`;
       throw new TollboxError('internal', {
-        cause: new Error(`the route ${name} declares neither a price, nor that it is free, nor a role`),
+        cause: new Error(`the route ${name} declares neither a price, nor that it is free, nor a role, nor an owner`),
       });
     }
-    if (declaration.kind === 'staff') await this.admitStaff(context.switchToHttp().getRequest<FastifyRequest>(), declaration);
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    if (declaration.kind === 'staff') await this.admitStaff(request, declaration);
+    if (declaration.kind === 'owner') request.owner = await this.owners.admit(request);
     return true;
   }
 

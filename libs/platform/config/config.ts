@@ -119,6 +119,12 @@ export const environmentSchema = z.object({
 
   BODY_LIMIT_BYTES: integer(1_024, 104_857_600, 262_144, 'Largest request body.'),
   REQUESTS_PER_MINUTE_PER_IP: integer(1, 10_000_000, 6_000, 'Requests of one address per minute.'),
+  OWNER_REQUESTS_PER_MINUTE_PER_IP: integer(
+    1,
+    1_000_000,
+    600,
+    'Requests of one address per minute to the free routes of owners.',
+  ),
   TRUSTED_PROXIES: z
     .string()
     .default('')

@@ -1,7 +1,7 @@
 import { z, type ZodType } from 'zod';
 import { ERRORS, type ErrorCode } from '../errors/registry';
 import type { OperationRegistry } from '../operations/operation';
-import type { FreeRoute, RouteDeclaration, StaffRoute } from '../routes/access.decorators';
+import type { FreeRoute, OwnerRoute, RouteDeclaration, StaffRoute } from '../routes/access.decorators';
 import type { InventoryRoute } from '../routes/route-inventory';
 import { errorSchema, paymentHeaders, paymentRequiredResponse, receiptHeaders, type Json } from './openapi-parts';
 import { usdText } from './usd';
@@ -75,6 +75,7 @@ const NOT_FOR_PRICED = new Set<ErrorCode>([
   'method_not_allowed',
   'not_found',
   'unauthorized',
+  'sign_in_required',
   'forbidden',
   'conflict',
 ]);
@@ -135,11 +136,30 @@ function staffOperation(declaration: StaffRoute, path: string): Json {
   };
 }
 
+const OWNER_CODES: readonly ErrorCode[] = ['sign_in_required', 'rate_limited', 'internal'];
+
+function ownerOperation(declaration: OwnerRoute, path: string): Json {
+  const codes: ErrorCode[] = [...OWNER_CODES];
+  if (declaration.query !== undefined) codes.push('invalid_query');
+  if (declaration.body !== undefined) codes.push('invalid_body');
+  if (path.includes(':')) codes.push('not_found');
+  return {
+    tags: ['owners'],
+    description: 'Free, for the wallet that owns what it shows: with SIGN-IN-WITH-X, or with a credit token of the wallet.',
+    security: [{ signInWithX: [] }, { creditToken: [] }],
+    ...(declaration.body === undefined ? {} : { requestBody: { content: jsonContent(jsonSchema(declaration.body, 'input')) } }),
+    responses: {
+      '200': {
+        description: 'OK',
+        content: jsonContent(declaration.answer === undefined ? {} : jsonSchema(declaration.answer, 'output')),
+      },
+      ...errorResponses(codes),
+    },
+  };
+}
+
 function operationOf(route: InventoryRoute, declaration: RouteDeclaration, input: OpenApiInput): Json {
-  const parameters = [
-    ...pathParameters(route.path),
-    ...queryParameters(declaration.kind === 'staff' ? declaration.query : undefined),
-  ];
+  const parameters = [...pathParameters(route.path), ...queryParameters('query' in declaration ? declaration.query : undefined)];
   const base = {
     operationId: `${route.handler}:${route.path}`.replace(/[^A-Za-z0-9]+/g, '_'),
     summary: declaration.summary,
@@ -152,6 +172,8 @@ function operationOf(route: InventoryRoute, declaration: RouteDeclaration, input
       return { ...base, ...freeOperation(declaration) };
     case 'staff':
       return { ...base, ...staffOperation(declaration, route.path) };
+    case 'owner':
+      return { ...base, ...ownerOperation(declaration, route.path) };
   }
 }
 
@@ -174,6 +196,7 @@ export function buildOpenApi(input: OpenApiInput): Json {
     servers: [{ url: input.baseUrl }],
     tags: [
       { name: 'agents', description: 'Paid calls. No account, no key.' },
+      { name: 'owners', description: 'Free calls for the wallet that owns what they show.' },
       { name: 'free', description: 'Free calls.' },
       { name: 'staff', description: 'Operators and finance.' },
     ],
@@ -183,6 +206,13 @@ export function buildOpenApi(input: OpenApiInput): Json {
       securitySchemes: {
         x402v2: { type: 'apiKey', in: 'header', name: 'PAYMENT-SIGNATURE', description: 'base64(JSON) of an x402 v2 payload.' },
         x402v1: { type: 'apiKey', in: 'header', name: 'X-PAYMENT', description: 'base64(JSON) of an x402 v1 payload.' },
+        signInWithX: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'SIGN-IN-WITH-X',
+          description: 'base64(JSON) of a proof of the x402 extension `sign-in-with-x`; the 401 has the challenge to sign.',
+        },
+        creditToken: { type: 'http', scheme: 'bearer', description: 'A token of prepaid credits, `tbc_...`.' },
         staffKey: { type: 'http', scheme: 'bearer', description: 'A staff key; operators create them with `npm run keys`.' },
       },
     },

@@ -223,6 +223,14 @@ export const ERRORS = define({
     message: 'This route needs a staff key.',
     suggestion: 'Send `Authorization: Bearer <key>` with a key that is neither expired nor revoked.',
   },
+  sign_in_required: {
+    status: 401,
+    retryable: true,
+    error: 'Sign-in required',
+    message: 'This route is free for the wallet that owns what it shows, and needs to know which wallet calls.',
+    suggestion:
+      'Sign `extensions.sign-in-with-x` of this answer with the wallet and send the request again with the proof in SIGN-IN-WITH-X, or send a credit token as `Authorization: Bearer tbc_...`.',
+  },
   forbidden: {
     status: 403,
     retryable: false,

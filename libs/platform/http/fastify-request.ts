@@ -1,4 +1,5 @@
 import type { Charged } from '../errors/tollbox-error';
+import type { Wallet } from '../operations/operation';
 import type { StaffRole } from '../routes/access.decorators';
 import type { RouteTable } from './route-table';
 
@@ -15,6 +16,8 @@ declare module 'fastify' {
     rawBody?: Buffer;
     /** Set by AccessGuard on staff routes. */
     staff?: StaffIdentity;
+    /** The wallet that calls; set by AccessGuard on owner routes. */
+    owner?: Wallet;
     /** Set by whoever takes payments, and said in error answers. Absent means that nothing was charged. */
     charged?: Charged;
   }

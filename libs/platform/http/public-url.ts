@@ -20,6 +20,18 @@ export function publicBaseUrl(config: Config, request: CalledUnder): string {
   return `${request.protocol === 'https' ? 'https' : 'http'}://${host}`;
 }
 
+const LOOPBACK = /^(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?$/i;
+
+/**
+ * Origin that a wallet signs in to. A caller chooses his Host header, so without PUBLIC_URL only names of this machine are
+ * taken from it: a signature made for another site must be of no use here.
+ */
+export function signInOrigin(config: Config, request: CalledUnder): string {
+  if (config.PUBLIC_URL !== undefined) return new URL(config.PUBLIC_URL).origin;
+  const { host, protocol, socket } = request;
+  return publicBaseUrl(config, { host: LOOPBACK.test(host) ? host : '', protocol, ...(socket === undefined ? {} : { socket }) });
+}
+
 /** Path and query of a request target. A proxy's client may send a whole URL as target; its host is not ours to repeat. */
 export function pathAndQuery(target: string): string {
   const path = target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '');

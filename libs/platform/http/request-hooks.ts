@@ -16,7 +16,14 @@ const EXPOSED_HEADERS = [
   'X-Request-Id',
   'Retry-After',
 ].join(', ');
-const ALLOWED_HEADERS = ['PAYMENT-SIGNATURE', 'X-PAYMENT', 'Authorization', 'Content-Type', 'Idempotency-Key'].join(', ');
+const ALLOWED_HEADERS = [
+  'PAYMENT-SIGNATURE',
+  'X-PAYMENT',
+  'SIGN-IN-WITH-X',
+  'Authorization',
+  'Content-Type',
+  'Idempotency-Key',
+].join(', ');
 const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 const PREFLIGHT_SECONDS = '86400';
 const MAX_CLIENTS = 50_000;

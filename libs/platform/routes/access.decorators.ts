@@ -2,7 +2,7 @@ import { SetMetadata, applyDecorators } from '@nestjs/common';
 import type { ZodType } from 'zod';
 
 /**
- * Every route states in one decorator what it asks of its caller: a price, nothing, or a staff role. A route that states
+ * Every route states in one decorator what it asks of its caller: a price, nothing, a staff role, or to show which wallet he is. A route that states
  * nothing is refused at run time and fails test/platform/route-declarations.
  */
 export const STAFF_ROLES = ['operator', 'finance', 'auditor'] as const;
@@ -31,7 +31,15 @@ export interface StaffRoute {
   /** The 200 answer, for /openapi.json. */
   readonly answer?: ZodType;
 }
-export type RouteDeclaration = PricedRoute | FreeRoute | StaffRoute;
+export interface OwnerRoute {
+  readonly kind: 'owner';
+  readonly summary: string;
+  readonly query?: ZodType;
+  readonly body?: ZodType;
+  /** The 200 answer, for /openapi.json. */
+  readonly answer?: ZodType;
+}
+export type RouteDeclaration = PricedRoute | FreeRoute | StaffRoute | OwnerRoute;
 
 export const ROUTE_DECLARATION = 'tollbox:route-declaration';
 const declare = (declaration: RouteDeclaration): MethodDecorator =>
@@ -45,3 +53,6 @@ export const Free = (route: Omit<FreeRoute, 'kind'>): MethodDecorator => declare
 
 /** The route needs `Authorization: Bearer <key>` with one of these roles. */
 export const Staff = (route: Omit<StaffRoute, 'kind'>): MethodDecorator => declare({ kind: 'staff', ...route });
+
+/** The route is free for the wallet that owns what it shows: it needs SIGN-IN-WITH-X, or a credit token of the wallet. */
+export const Owner = (route: Omit<OwnerRoute, 'kind'>): MethodDecorator => declare({ kind: 'owner', ...route });
