@@ -9,9 +9,11 @@ import { OperationRegistry } from '@tollbox/platform/operations/operation';
 import { PRICE_BOOK } from '@tollbox/platform/operations/price-book';
 import { AwaitOutcome } from './application/await-outcome';
 import { ClaimPayment } from './application/claim-payment';
+import { configuredPrices } from './application/configured-prices';
 import { ConcludeClaim } from './application/conclude-claim';
 import { ExecuteClaim } from './application/execute-claim';
 import { PayForOperation } from './application/pay-for-operation';
+import { PRICE_LIST_STORE } from './application/ports/price-list-store';
 import { PriceList } from './application/price-list';
 import { RecoverClaim } from './application/recover-claim';
 import { ShowOwnPayment } from './application/show-own-payment';
@@ -19,10 +21,12 @@ import { VerifyPayment } from './application/verify-payment';
 import { networkOf } from './domain/networks';
 import { OwnPaymentsController } from './http/own-payments.controller';
 import { PaymentInterceptor } from './http/payment.interceptor';
+import { PriceListsController } from './http/price-lists.controller';
 import { assertChain } from './infrastructure/assert-chain';
 import { instanceName } from './infrastructure/instance-name';
 import { PostgresOwnPayments } from './infrastructure/own-payments';
 import { PostgresPaymentSignals } from './infrastructure/payment-signals';
+import { PriceListRepository } from './infrastructure/price-list.repository';
 import { PaymentsRepository } from './infrastructure/payments.repository';
 import { SettlementRepository } from './infrastructure/settlement.repository';
 import { loadSignatureRecovery } from './infrastructure/signature-recovery';
@@ -89,10 +93,23 @@ function coreProviders(role: string): Provider[] {
       useFactory: (store: PaymentsRepository, conclude: ConcludeClaim, operations: OperationRegistry) =>
         new RecoverClaim(store, conclude, operations, leaseHolder),
     },
+  ];
+}
+
+function priceProviders(by: string): Provider[] {
+  return [
+    { provide: PriceListRepository, inject: [PG_POOL], useFactory: (pool: Pool) => new PriceListRepository(pool) },
+    { provide: PRICE_LIST_STORE, useExisting: PriceListRepository },
     {
       provide: PriceList,
-      inject: [CONFIG],
-      useFactory: (config: Config) => new PriceList(config, networkOf(config)),
+      inject: [CONFIG, PriceListRepository],
+      useFactory: async (config: Config, store: PriceListRepository) => {
+        const content = configuredPrices(config);
+        const version = await store.register(content, by);
+        logger.log(`prices are those of price list ${version}`);
+        const options = { network: networkOf(config), payTo: config.PAY_TO, graceS: config.PRICE_GRACE_S };
+        return new PriceList({ version, content }, store, options);
+      },
     },
     { provide: PRICE_BOOK, useExisting: PriceList },
   ];
@@ -101,6 +118,7 @@ function coreProviders(role: string): Provider[] {
 function gatewayProviders(): Provider[] {
   const leaseHolder = instanceName('gateway');
   return [
+    ...priceProviders(leaseHolder),
     {
       provide: PayForOperation,
       inject: [CONFIG, PaymentsRepository, ViemChain, ConcludeClaim, RecoverClaim, PostgresPaymentSignals, PHASE_OBSERVER],
@@ -210,7 +228,7 @@ export class PaymentsModule {
       module: PaymentsModule,
       global: true,
       imports: [operations],
-      controllers: [OwnPaymentsController],
+      controllers: [OwnPaymentsController, PriceListsController],
       providers: [...coreProviders('gateway'), ...gatewayProviders(), ...ownerProviders()],
       exports: [PRICE_BOOK, ViemChain, WALLET_SIGNATURES],
     };
@@ -223,7 +241,7 @@ export class PaymentsModule {
       global: true,
       imports: [operations],
       providers: [...coreProviders('worker'), ...workerProviders()],
-      exports: [PRICE_BOOK, ViemChain],
+      exports: [ViemChain],
     };
   }
 }

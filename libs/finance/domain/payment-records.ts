@@ -14,6 +14,8 @@ export interface PaymentRecord {
   readonly nonce: string;
   readonly amount_atomic: string;
   readonly price_atomic: string;
+  readonly fee_atomic: string;
+  readonly price_list_version: number | null;
   readonly x402_version: number;
   readonly settlement_mode: string;
   readonly answer_status: number | null;

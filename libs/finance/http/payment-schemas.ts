@@ -53,6 +53,8 @@ const paymentRecord = z.object({
   nonce: z.string(),
   amount_atomic: atomic.describe('What the authorization pays.'),
   price_atomic: atomic.describe('What the operation cost.'),
+  fee_atomic: atomic.describe('Transaction fee within the price.'),
+  price_list_version: z.number().int().nullable().describe('Price list that the price is from; see /finance/price-lists.'),
   x402_version: z.number().int(),
   settlement_mode: z.string(),
   answer_status: z.number().int().nullable(),

@@ -11,8 +11,16 @@ const asIso = (name: string): string => `${iso(`p.${name}`)} AS ${name}`;
 /** Money and block numbers leave the database as texts: a JavaScript number cannot hold them. */
 export const RECORD_COLUMNS = [
   ...['id', 'state', 'attempt', 'operation', 'operation_id', 'payer', 'pay_to', 'network', 'asset', 'nonce'].map(column),
-  ...['amount_atomic', 'price_atomic', 'block_number'].map(asText),
-  ...['x402_version', 'settlement_mode', 'answer_status', 'void_code', 'fail_reason', 'transaction_hash'].map(column),
+  ...['amount_atomic', 'price_atomic', 'fee_atomic', 'block_number'].map(asText),
+  ...[
+    'price_list_version',
+    'x402_version',
+    'settlement_mode',
+    'answer_status',
+    'void_code',
+    'fail_reason',
+    'transaction_hash',
+  ].map(column),
   ...['claimed_at', 'executed_at', 'settled_at'].map(asIso),
 ].join(', ');
 

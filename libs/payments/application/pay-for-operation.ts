@@ -96,6 +96,8 @@ export class PayForOperation {
       signature: payload.signature,
       payerKind: claim.payerKind,
       priceAtomic: request.terms.priceAtomic,
+      feeAtomic: request.terms.feeAtomic,
+      priceListVersion: request.terms.priceListVersion,
       fingerprint: claim.fingerprint,
       method: request.method,
       path: request.path,

@@ -6,6 +6,8 @@ const terms: Terms = {
   network: NETWORKS.base,
   payTo: '0x90f79bf6eb2c4f870365e785982e1f101e93b906',
   priceAtomic: 10_000n,
+  feeAtomic: 0n,
+  priceListVersion: 1,
   maxTimeoutSeconds: 300,
   resourceUrl: 'https://seller.example/api/v1/modal/sandbox/create',
   description: 'sandbox create',

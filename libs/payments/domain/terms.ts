@@ -5,7 +5,12 @@ export interface Terms {
   readonly operation: string;
   readonly network: Network;
   readonly payTo: Hex;
+  /** What is signed: the base price and the fee. */
   readonly priceAtomic: bigint;
+  /** Transaction fee within the price. */
+  readonly feeAtomic: bigint;
+  /** Version of the price list that the price is from. */
+  readonly priceListVersion: number;
   readonly maxTimeoutSeconds: number;
   /** Absolute URL of the priced resource. */
   readonly resourceUrl: string;
@@ -49,7 +54,8 @@ export function paymentRequiredV1(terms: Terms, error: string) {
   return {
     x402Version: 1 as const,
     error,
-    price: { amount: formatUsd(terms.priceAtomic), currency: 'USD' },
+    // As BlockRun has it: the base price, while `accepts` asks for base and fee.
+    price: { amount: formatUsd(terms.priceAtomic - terms.feeAtomic), currency: 'USD' },
     accepts: [
       {
         ...requirement(terms),

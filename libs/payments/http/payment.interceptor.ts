@@ -49,11 +49,13 @@ export class PaymentInterceptor implements NestInterceptor {
 
   private async answer(request: PaidRequest, operation: Operation, next: CallHandler): Promise<PreparedAnswer> {
     const body = parseOrRefuse(operation.body, request.body);
-    const terms = this.prices.quote({
+    const quoteRequest = {
       operation: operation.name,
+      attributes: operation.priceAttributes?.(body) ?? {},
       deadlineMs: operation.deadlineMs(body),
       resourceUrl: `${publicBaseUrl(this.config, request)}${pathAndQuery(request.url)}`,
-    });
+    };
+    const terms = this.prices.quote(quoteRequest);
     const header = paymentHeaderOf(request);
     if (header === null) return unpaidAnswer(terms, request.id);
     const decoded = decodePaymentHeader(header);
@@ -62,23 +64,26 @@ export class PaymentInterceptor implements NestInterceptor {
         throw new TollboxError('invalid_payment_header', { details: decoded.problem });
       case 'unsupported_version':
         return rejectedAnswer(terms, REJECTIONS.version, request.id);
-      case 'payment':
-        return this.answerPaid(request, { operation, body, terms, payload: decoded.payload }, next);
+      case 'payment': {
+        const { payload } = decoded;
+        const signedFor = await this.prices.termsSignedFor(quoteRequest, payload);
+        return this.answerPaid(request, { operation, body, terms, signedFor, payload }, next);
+      }
     }
   }
 
   private async answerPaid(
     request: PaidRequest,
-    call: { operation: Operation; body: unknown; terms: Terms; payload: PaymentPayload },
+    call: { operation: Operation; body: unknown; terms: Terms; signedFor: Terms; payload: PaymentPayload },
     next: CallHandler,
   ): Promise<PreparedAnswer> {
-    const { operation, body, terms, payload } = call;
+    const { operation, body, terms, signedFor, payload } = call;
     // Whatever happens from here on that is not an outcome leaves open whether money moves; the stored payment decides.
     request.charged = 'unknown';
     const outcome = await this.payments.pay({
       operation,
       body,
-      terms,
+      terms: signedFor,
       payload,
       rawBody: request.rawBody ?? Buffer.alloc(0),
       method: request.method,

@@ -127,9 +127,9 @@ export class PaymentsRepository implements PaymentStore {
     const { rows } = await client.query<PaymentRow>(
       `INSERT INTO payments (id, network, asset, payer, nonce, state, attempt, operation, operation_id, x402_version, pay_to, amount_atomic,
          price_atomic, valid_after, valid_before, signature, payer_kind, fingerprint, method, path, body_sha256, settlement_mode,
-         lease_holder, lease_expires_at, claimed_at_block)
+         lease_holder, lease_expires_at, claimed_at_block, fee_atomic, price_list_version)
        VALUES ($1, $2, $3, $4, $5, 'claimed', 1, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-         now() + make_interval(secs => $22::double precision / 1000), $23)
+         now() + make_interval(secs => $22::double precision / 1000), $23, $24, $25)
        RETURNING ${PAYMENT_COLUMNS}`,
       [
         randomUUID(),
@@ -155,6 +155,8 @@ export class PaymentsRepository implements PaymentStore {
         limits.leaseHolder,
         limits.leaseMs,
         atBlock.toString(),
+        claim.feeAtomic.toString(),
+        claim.priceListVersion,
       ],
     );
     return this.recordClaim(client, rows, null);
@@ -171,7 +173,7 @@ export class PaymentsRepository implements PaymentStore {
       `UPDATE payments SET state = 'claimed', attempt = attempt + 1, operation_id = $2, price_atomic = $3, signature = $4,
          void_code = NULL, void_retryable = false, answer_status = NULL, answer_body = NULL, answer_expires_at = NULL,
          lease_holder = $5, lease_expires_at = now() + make_interval(secs => $6::double precision / 1000),
-         claimed_at = now(), claimed_at_block = $7
+         claimed_at = now(), claimed_at_block = $7, fee_atomic = $9, price_list_version = $10
        WHERE id = $1 AND state = 'voided' AND attempt = $8
        RETURNING ${PAYMENT_COLUMNS}`,
       [
@@ -183,6 +185,8 @@ export class PaymentsRepository implements PaymentStore {
         limits.leaseMs,
         atBlock.toString(),
         voided.attempt,
+        claim.feeAtomic.toString(),
+        claim.priceListVersion,
       ],
     );
     return this.recordClaim(client, rows, 'voided');

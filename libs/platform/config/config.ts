@@ -16,6 +16,24 @@ const atomic = (fallback: string, description: string) =>
     .default(fallback)
     .transform((text) => BigInt(text))
     .describe(description);
+const atomicOrZero = (fallback: string, description: string) =>
+  z
+    .string()
+    .regex(/^(0|[1-9][0-9]{0,30})$/, 'a whole number of atomic USDC units (1 USDC = 1000000)')
+    .default(fallback)
+    .transform((text) => BigInt(text))
+    .describe(description);
+/** `T4=50000,L4=80000`: a positive amount for each name. */
+const namedAtomic = (fallback: string, description: string) =>
+  z
+    .string()
+    .regex(/^(\s*[A-Za-z0-9]+=[1-9][0-9]{0,30}\s*(,|$))*$/, 'a comma-separated list of name=amount in atomic USDC units')
+    .default(fallback)
+    .transform((text): ReadonlyMap<string, bigint> => {
+      const pairs = text.split(',').map((pair) => pair.trim().split('='));
+      return new Map(pairs.flatMap(([name, amount]) => (name && amount ? [[name, BigInt(amount)] as const] : [])));
+    })
+    .describe(description);
 const flag = (description: string) =>
   z
     .enum(['0', '1'])
@@ -103,10 +121,34 @@ export const environmentSchema = z.object({
     'Gas limit of the settlement of one payment, the signature check of a contract wallet included.',
   ),
 
-  PRICE_CREATE_ATOMIC: atomic('10000', 'Price of create in atomic USDC.'),
+  PRICE_CREATE_ATOMIC: atomic('10000', 'Price of create in atomic USDC, without GPU and up to PRICE_INCLUDED_LIFETIME_S.'),
+  PRICE_CREATE_PER_HOUR_ATOMIC: atomic(
+    '100000',
+    'Price of an hour of a longer lifetime without GPU, in atomic USDC; charged for exactly the time asked for.',
+  ),
+  PRICE_CREATE_GPU_ATOMIC: namedAtomic(
+    'T4=50000,L4=80000,A10G=100000,A100=200000,H100=400000',
+    'Price of create with a GPU, up to PRICE_INCLUDED_LIFETIME_S, as `type=atomic USDC`.',
+  ),
+  PRICE_CREATE_GPU_PER_HOUR_ATOMIC: namedAtomic(
+    'T4=1500000,L4=2000000,A10G=2500000,A100=4000000,H100=8000000',
+    'Price of an hour of a longer lifetime with a GPU, as `type=atomic USDC`.',
+  ),
+  PRICE_INCLUDED_LIFETIME_S: integer(1, 86_400, 300, 'Lifetime in seconds that the flat price of create includes.'),
   PRICE_EXEC_ATOMIC: atomic('1000', 'Price of exec in atomic USDC.'),
   PRICE_STATUS_ATOMIC: atomic('1000', 'Price of status in atomic USDC.'),
   PRICE_TERMINATE_ATOMIC: atomic('1000', 'Price of terminate in atomic USDC.'),
+  PRICE_TRANSACTION_FEE_ATOMIC: atomicOrZero(
+    '0',
+    'Fee in atomic USDC that is added to every price, except to a top-up of credits.',
+  ),
+  PRICE_GRACE_S: integer(
+    0,
+    604_800,
+    3_600,
+    'How long payments for the prices of an earlier price list are still taken, in seconds; buyers keep quotes for an hour.',
+  ),
+  CREDITS_MIN_TOPUP_ATOMIC: atomic('10000', 'Smallest top-up of credits in atomic USDC.'),
   MAX_IN_FLIGHT_PAYMENTS_PER_PAYER: integer(1, 10_000, 64, 'Claimed and unsettled payments of one wallet.'),
   MAX_REFUSED_PAYMENTS_PER_PAYER_PER_HOUR: integer(
     1,
@@ -241,6 +283,9 @@ function crossChecks(environment: Environment): string[] {
   if (environment.SANDBOX_IMAGES.length === 0) problems.push('SANDBOX_IMAGES: names no image');
   if (environment.SANDBOX_DEFAULT_MEMORY_MIB > environment.SANDBOX_MAX_MEMORY_MIB)
     problems.push('SANDBOX_DEFAULT_MEMORY_MIB: is above SANDBOX_MAX_MEMORY_MIB');
+  const withFlatPrice = [...environment.PRICE_CREATE_GPU_ATOMIC.keys()].sort().join();
+  if (withFlatPrice !== [...environment.PRICE_CREATE_GPU_PER_HOUR_ATOMIC.keys()].sort().join())
+    problems.push('PRICE_CREATE_GPU_ATOMIC, PRICE_CREATE_GPU_PER_HOUR_ATOMIC: do not name the same GPUs');
   if (environment.SANDBOX_PROVIDER === 'modal' && !(environment.MODAL_TOKEN_ID && environment.MODAL_TOKEN_SECRET))
     problems.push('MODAL_TOKEN_ID, MODAL_TOKEN_SECRET: are needed when SANDBOX_PROVIDER is modal');
   if (environment.X402_NETWORK === 'base' && environment.FAULT_KILL_AT !== undefined)

@@ -23,6 +23,16 @@ export interface AdmissionCall<Body> {
   readonly body: Body;
 }
 
+/** What in a body decides the price. */
+export interface PriceAttributes {
+  /** GPU type; null or absent is none. */
+  readonly gpu?: string | null;
+  /** Lifetime that is bought. */
+  readonly lifetimeS?: number;
+  /** The amount that the buyer asks to pay, for operations that are priced by it (`credits.topup`). */
+  readonly amountAtomic?: bigint;
+}
+
 export interface Operation<Body = unknown> {
   /** The key that `@Priced` names, for example `sandbox.exec`. */
   readonly name: string;
@@ -30,6 +40,8 @@ export interface Operation<Body = unknown> {
   readonly body: ZodType<Body>;
   /** The 200 answer, for /openapi.json. */
   readonly answer: ZodType;
+  /** What of this body decides its price; absent when every body costs the same. */
+  priceAttributes?(body: Body): PriceAttributes;
   /** Longest time from claim to answer for this body, in milliseconds. */
   deadlineMs(body: Body): number;
   /** Rejects with a TollboxError (404, 410, 429, 503) when the owner may not run this now. Has no side effect. */

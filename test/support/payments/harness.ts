@@ -173,6 +173,8 @@ export class PaymentsHarness {
         network: NETWORK,
         payTo: PAY_TO,
         priceAtomic: options.priceAtomic ?? PRICE_ATOMIC,
+        feeAtomic: 0n,
+        priceListVersion: 1,
         maxTimeoutSeconds: 300,
         resourceUrl: `http://seller.example${path}`,
         description: 'count',

@@ -10,6 +10,10 @@ export interface NewClaim {
   readonly signature: Hex;
   readonly payerKind: PayerKind;
   readonly priceAtomic: bigint;
+  /** Transaction fee within the price. */
+  readonly feeAtomic: bigint;
+  /** The price list that the price is from. */
+  readonly priceListVersion: number;
   readonly fingerprint: string;
   readonly method: string;
   readonly path: string;

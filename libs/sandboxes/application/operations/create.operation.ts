@@ -1,4 +1,4 @@
-import type { AdmissionCall, Operation, OperationOutcome } from '@tollbox/platform/operations/operation';
+import type { AdmissionCall, Operation, OperationOutcome, PriceAttributes } from '@tollbox/platform/operations/operation';
 import { createAnswerSchema } from '../../domain/answers';
 import type { BodySchemas, CreateBody } from '../../domain/bodies';
 import type { AdmitCreate } from '../admit-create';
@@ -20,6 +20,10 @@ export class CreateOperation implements Operation<CreateBody> {
     private readonly ender: EndSandbox,
     private readonly settings: SandboxSettings,
   ) {}
+
+  priceAttributes(body: CreateBody): PriceAttributes {
+    return { gpu: body.gpu, lifetimeS: body.timeout };
+  }
 
   deadlineMs(): number {
     return this.settings.createDeadlineMs + DATABASE_MARGIN_MS;

@@ -1,0 +1,41 @@
+import type { Config } from '@tollbox/platform/config/config';
+import type { PriceListContent, Tier } from '../domain/pricing';
+
+export type PriceConfig = Pick<
+  Config,
+  | 'PRICE_CREATE_ATOMIC'
+  | 'PRICE_CREATE_PER_HOUR_ATOMIC'
+  | 'PRICE_CREATE_GPU_ATOMIC'
+  | 'PRICE_CREATE_GPU_PER_HOUR_ATOMIC'
+  | 'PRICE_INCLUDED_LIFETIME_S'
+  | 'PRICE_EXEC_ATOMIC'
+  | 'PRICE_STATUS_ATOMIC'
+  | 'PRICE_TERMINATE_ATOMIC'
+  | 'PRICE_TRANSACTION_FEE_ATOMIC'
+  | 'CREDITS_MIN_TOPUP_ATOMIC'
+>;
+
+/** The price list that the configuration says. */
+export function configuredPrices(config: PriceConfig): PriceListContent {
+  const flat = (atomic: bigint) => ({ kind: 'flat', atomic: atomic.toString() }) as const;
+  const gpu = [...config.PRICE_CREATE_GPU_ATOMIC].map(([name, atomic]): [string, Tier] => {
+    // The configuration refuses a GPU that has one price and not the other.
+    const perHour = config.PRICE_CREATE_GPU_PER_HOUR_ATOMIC.get(name) ?? atomic;
+    return [name, { atomic: atomic.toString(), per_hour_atomic: perHour.toString() }];
+  });
+  return {
+    transaction_fee_atomic: config.PRICE_TRANSACTION_FEE_ATOMIC.toString(),
+    operations: {
+      'sandbox.create': {
+        kind: 'lifetime',
+        included_lifetime_s: config.PRICE_INCLUDED_LIFETIME_S,
+        cpu: { atomic: config.PRICE_CREATE_ATOMIC.toString(), per_hour_atomic: config.PRICE_CREATE_PER_HOUR_ATOMIC.toString() },
+        gpu: Object.fromEntries(gpu),
+      },
+      'sandbox.exec': flat(config.PRICE_EXEC_ATOMIC),
+      'sandbox.status': flat(config.PRICE_STATUS_ATOMIC),
+      'sandbox.terminate': flat(config.PRICE_TERMINATE_ATOMIC),
+      'credits.topup': { kind: 'asked', least_atomic: config.CREDITS_MIN_TOPUP_ATOMIC.toString() },
+    },
+  };
+}
