@@ -6,7 +6,8 @@ import { OwnEngineLayout, engineDirectory, prepareOwnEngine } from './engine-con
 import { EngineKind, probeEngine, removeContainers } from './engine-client';
 import { errorCode } from './error-code';
 import { withFileLock } from './file-lock';
-import { delay, processStartTime, runCommand, startProcess, waitUntilReady } from './processes';
+import { unmountBelow } from './mounts';
+import { delay, processStartTime, startProcess, waitUntilReady } from './processes';
 import { isAlive, listRuns, RecordedProcess, Run, writeAtomically } from './run-record';
 
 const LOCK_TIMEOUT_MS = 60_000;
@@ -135,7 +136,7 @@ async function leaveOwnEngineLocked(run: Run, layout: OwnEngineLayout): Promise<
   if ((await probeEngine(dockerHost)) !== null) await removeContainers(dockerHost);
   await endService();
   await endMonitors(layout.graphRoot);
-  await unmountBelow([layout.graphRoot, layout.runRoot]);
+  await unmountBelow([layout.graphRoot, layout.runRoot]); // Podman mounts its storage onto itself and leaves that behind
   rmSync(layout.runRoot, { recursive: true, force: true });
 }
 
@@ -183,16 +184,4 @@ function killIfThere(pid: number): void {
   } catch (error) {
     if (errorCode(error) !== 'ESRCH') throw error;
   }
-}
-
-/** Podman mounts its storage onto itself and leaves that behind. */
-async function unmountBelow(directories: readonly string[]): Promise<void> {
-  const mountPoints = readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .map((line) =>
-      (line.split(' ')[4] ?? '').replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8))),
-    )
-    .filter((point) => directories.some((directory) => point.startsWith(`${directory}/`)))
-    .sort((one, other) => other.length - one.length);
-  for (const point of mountPoints) await runCommand('umount', [point], { timeoutMs: 10_000 });
 }

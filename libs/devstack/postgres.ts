@@ -28,8 +28,10 @@ export interface Postgres {
   /** Creates a database, as a copy of `template` if given, and returns its URL. */
   createDatabase(name: string, options?: { template?: string }): Promise<string>;
   dropDatabase(name: string): Promise<void>;
-  /** Settles when the server has ended, wanted or not. */
+  /** Settles when the server that runs now has ended, wanted or not. */
   readonly exited: Promise<unknown>;
+  /** Breaks off every connection and transaction at once, as a crash does, and recovers on the same port. */
+  crashAndRecover(): Promise<void>;
   /** Ends the server and removes its data. */
   stop(): Promise<void>;
 }
@@ -135,9 +137,10 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     `postgresql://${DATABASE_USER}:${password}@127.0.0.1:${port}/${encodeURIComponent(database)}`;
   for (let attempt = 1; ; attempt++) {
     const port = options.port ?? (await freePort());
-    const server = await launch(layout, port);
+    let server = await launch(layout, port);
+    const ready = () => waitUntilReady(server, 'PostgreSQL', READY_TIMEOUT_MS, () => answers(urlOn(port, 'postgres')));
     try {
-      await waitUntilReady(server, 'PostgreSQL', READY_TIMEOUT_MS, () => answers(urlOn(port, 'postgres')));
+      await ready();
     } catch (error) {
       await stopProcess(server, 'SIGINT', STOP_GRACE_MS);
       if (options.port === undefined && attempt < START_ATTEMPTS && server.logTail().includes('could not bind')) continue;
@@ -146,11 +149,20 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     const url = (database: string) => urlOn(port, database);
     return {
       port,
-      pid: server.pid,
+      get pid() {
+        return server.pid;
+      },
       url,
       createDatabase: (name, databaseOptions) => createDatabase(url('postgres'), name, databaseOptions),
       dropDatabase: (name) => dropDatabase(url('postgres'), name),
-      exited: server.exited,
+      get exited() {
+        return server.exited;
+      },
+      crashAndRecover: async () => {
+        await stopProcess(server, 'SIGQUIT', STOP_GRACE_MS); // PostgreSQL's immediate shutdown
+        server = await launch(layout, port);
+        await ready();
+      },
       stop: async () => {
         await stopProcess(server, 'SIGINT', STOP_GRACE_MS);
         rmSync(home, { recursive: true, force: true });

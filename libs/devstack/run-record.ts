@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { unmountBelow } from './mounts';
 import { createRunDirectory, stateDirectory } from './paths';
 import { delay, processStartTime, signalGroup } from './processes';
 
@@ -135,7 +136,9 @@ async function endRecorded(recorded: RecordedProcess): Promise<void> {
 /** Ends the processes of a dead run and removes its directory. Only what the record names is touched, and only while pid and start time fit. */
 export async function clearDeadRun(record: RunRecord): Promise<void> {
   for (const child of [...record.children].reverse()) await endRecorded(child);
-  if (path.basename(record.directory).startsWith('tollbox-')) rmSync(record.directory, { recursive: true, force: true });
+  if (!path.basename(record.directory).startsWith('tollbox-')) return;
+  if (process.platform === 'linux') await unmountBelow([record.directory]); // an image that was being built has /dev and /proc in it
+  rmSync(record.directory, { recursive: true, force: true });
 }
 
 /** Forgets a dead run after its processes, directory and containers are gone. */

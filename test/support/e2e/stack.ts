@@ -33,6 +33,8 @@ export interface Answer {
 export interface StackOptions {
   readonly provider?: ProviderUnderTest;
   readonly env?: Record<string, string>;
+  /** Instead of a fresh one of the test run's own server. */
+  readonly database?: TestDatabase;
   /** Start no worker: nothing settles. */
   readonly worker?: boolean;
 }
@@ -53,7 +55,7 @@ export class Stack {
 
   static async start(options: StackOptions = {}): Promise<Stack> {
     const provider = options.provider ?? 'container';
-    const [database, chain] = await Promise.all([testDatabase(), testChain()]);
+    const [database, chain] = await Promise.all([options.database ?? testDatabase(), testChain()]);
     const controlPlane = provider === 'modal' ? await LocalControlPlane.start() : null;
     const engine = testEngine();
     const env = {
