@@ -1,0 +1,38 @@
+import type { Posting } from '@tollbox/ledger/domain/posting';
+import * as payment from '@tollbox/ledger/domain/postings/payment';
+
+/**
+ * For every posting function of libs/ledger/domain/postings, as `<file>.<function>`, what it books in all its cases:
+ * together they must show every row of docs/postings.md. test/ledger/rule-book.spec.ts compares.
+ */
+const paid: payment.PaymentMoney = {
+  id: '00000000-0000-4000-8000-000000000001',
+  operation: 'sandbox.exec',
+  operationId: '00000000-0000-4000-8000-000000000002',
+  wallet: '0xaa',
+  amountAtomic: 1_200n,
+  priceAtomic: 1_000n,
+  round: 1,
+  settlementMode: 'confirm',
+};
+const topup: payment.PaymentMoney = { ...paid, operation: payment.TOPUP_OPERATION };
+const released: payment.PaymentMoney = { ...paid, settlementMode: 'optimistic' };
+const PLACES = ['authorized', 'in_flight', 'treasury'] as const;
+
+export const POSTING_EXAMPLES: Readonly<Record<string, readonly Posting[]>> = {
+  'payment.executed': [...payment.executed(paid), ...payment.executed(topup)],
+  'payment.broadcast': payment.broadcast(paid),
+  'payment.requeued': [...payment.requeued(paid, 'in_flight'), ...payment.requeued(paid, 'treasury')],
+  'payment.settled': [...payment.settled(paid, 'authorized'), ...payment.settled(paid, 'in_flight')],
+  'payment.failed': [paid, topup, released].flatMap((case_) => PLACES.flatMap((place) => payment.failed(case_, place))),
+  'payment.expired': PLACES.flatMap((place) => payment.expired(paid, place)),
+  'payment.debtPaid': (['treasury', 'credits', 'unmatched_receipts'] as const).flatMap((source) =>
+    payment.debtPaid(released, source),
+  ),
+  'payment.debtWrittenOff': payment.debtWrittenOff(released),
+  'payment.gas': payment.gas(paid, 1, 5n),
+  'payment.facilitatorFee': payment.facilitatorFee(paid, 10n),
+};
+
+/** Exported beside the posting functions, and booking nothing. */
+export const HELPERS: readonly string[] = ['payment.placeOf'];
