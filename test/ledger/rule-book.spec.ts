@@ -71,6 +71,8 @@ describe('docs/postings.md, the rule book', () => {
     const listed = tableUnder('Accounts');
     const missing = chart.filter((row) => !listed.some((other) => other.join('|') === row.join('|')));
     expect(missing.map((row) => `docs/postings.md, Accounts: add | \`${row[0]}\` | ${row.slice(1).join(' | ')} |`)).toEqual([]);
-    expect(listed.map(([code]) => code).filter((code) => code !== 'revenue:<operation>' && !Object.hasOwn(ACCOUNTS, code ?? ''))).toEqual([]);
+    expect(
+      listed.map(([code]) => code).filter((code) => code !== 'revenue:<operation>' && !Object.hasOwn(ACCOUNTS, code ?? '')),
+    ).toEqual([]);
   });
 });
