@@ -63,6 +63,7 @@ export class PayForOperation {
       path: request.path,
       bodySha256,
       authorization: payload.authorization,
+      paymentIdentifier: payload.paymentIdentifier,
     });
 
     const known = await this.store.find(key);

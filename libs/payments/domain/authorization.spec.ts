@@ -37,6 +37,7 @@ function payload(change: Partial<PaymentPayload['authorization']> = {}, rest: Pa
       nonce: `0x${'01'.repeat(32)}`,
       ...change,
     },
+    paymentIdentifier: null,
     signature: '0x',
     ...rest,
   };

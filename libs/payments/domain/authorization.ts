@@ -20,6 +20,8 @@ export interface PaymentPayload {
   readonly accepted: { readonly amount: string; readonly asset: string; readonly payTo: string } | null;
   readonly authorization: Authorization;
   readonly signature: Hex;
+  /** The buyer's name for this request, of the extension `payment-identifier`. */
+  readonly paymentIdentifier: string | null;
 }
 
 /** Why a payment is refused. `reason` is x402's code, `details` the text that BlockRun's buyers know. */

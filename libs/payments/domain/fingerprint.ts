@@ -10,6 +10,8 @@ export interface PaidRequest {
   readonly bodySha256: string;
   /** All of it: a payer can sign two authorizations with one nonce. */
   readonly authorization: Authorization;
+  /** Not on the chain: whoever rebuilds the payment from there does not know it. */
+  readonly paymentIdentifier: string | null;
 }
 
 export function sha256Hex(bytes: Uint8Array | string): string {
@@ -20,5 +22,8 @@ export function sha256Hex(bytes: Uint8Array | string): string {
 export function fingerprintOf(request: PaidRequest): string {
   const { from, to, valueAtomic, validAfter, validBefore, nonce } = request.authorization;
   const numbers = [valueAtomic, validAfter, validBefore].map(String);
-  return sha256Hex(JSON.stringify([request.method, request.path, request.bodySha256, from, to, nonce, ...numbers]));
+  const identifier = request.paymentIdentifier === null ? [] : [request.paymentIdentifier];
+  return sha256Hex(
+    JSON.stringify([request.method, request.path, request.bodySha256, from, to, nonce, ...numbers, ...identifier]),
+  );
 }

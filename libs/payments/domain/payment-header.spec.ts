@@ -16,7 +16,15 @@ describe('decodePaymentHeader', () => {
     const { authorization, signature } = await signed();
     expect(decodePaymentHeader(v1Header(network, authorization, signature))).toEqual({
       kind: 'payment',
-      payload: { x402Version: 1, scheme: 'exact', network: 'base-sepolia', accepted: null, authorization, signature },
+      payload: {
+        x402Version: 1,
+        scheme: 'exact',
+        network: 'base-sepolia',
+        accepted: null,
+        authorization,
+        signature,
+        paymentIdentifier: null,
+      },
     });
     expect(decodePaymentHeader(v2Header(network, authorization, signature))).toMatchObject({
       kind: 'payment',
@@ -57,6 +65,16 @@ describe('decodePaymentHeader', () => {
     ['too long', 'A'.repeat(MAX_PAYMENT_HEADER_CHARS + 1)],
   ])('calls %s malformed', (_, header) => {
     expect(decodePaymentHeader(header).kind).toBe('malformed');
+  });
+
+  it('carries the name that a v2 buyer gave his request, and refuses one that cannot be kept', async () => {
+    const { authorization, signature } = await signed();
+    const named = (id: string) => decodePaymentHeader(v2Header(network, authorization, signature, 1_000n, id));
+    expect(named('order-0123456789')).toMatchObject({ payload: { paymentIdentifier: 'order-0123456789' } });
+    expect(named('order 0123456789').kind).toBe('malformed');
+    expect(decodePaymentHeader(v2Header(network, authorization, signature))).toMatchObject({
+      payload: { paymentIdentifier: null },
+    });
   });
 
   it.each([

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { PaymentPayload } from './authorization';
 import type { Hex } from './networks';
+import { readPaymentIdentifier } from './payment-identifier';
 
 /** Longest payment header that is looked at, in characters; a contract wallet's signature can take some kilobytes. */
 export const MAX_PAYMENT_HEADER_CHARS = 12_288;
@@ -37,6 +38,7 @@ const v2Schema = z.object({
   x402Version: z.literal(2),
   accepted: z.object({ scheme: z.string(), network: z.string(), amount: z.string(), asset: z.string(), payTo: z.string() }),
   payload: exactPayload,
+  extensions: z.unknown(),
 });
 
 export type DecodedHeader =
@@ -78,8 +80,12 @@ export function decodePaymentHeader(header: string): DecodedHeader {
   const common = { authorization: { ...authorization, valueAtomic }, signature: payload.signature };
   if (parsed.data.x402Version === 1) {
     const { scheme, network } = parsed.data;
-    return { kind: 'payment', payload: { ...common, x402Version: 1, scheme, network, accepted: null } };
+    return { kind: 'payment', payload: { ...common, x402Version: 1, scheme, network, accepted: null, paymentIdentifier: null } };
   }
+  const identifier = readPaymentIdentifier(parsed.data.extensions);
+  if (identifier.kind === 'malformed') return identifier;
+  const paymentIdentifier = identifier.kind === 'identifier' ? identifier.id : null;
   const { scheme, network, amount, asset, payTo } = parsed.data.accepted;
-  return { kind: 'payment', payload: { ...common, x402Version: 2, scheme, network, accepted: { amount, asset, payTo } } };
+  const accepted = { amount, asset, payTo };
+  return { kind: 'payment', payload: { ...common, x402Version: 2, scheme, network, accepted, paymentIdentifier } };
 }

@@ -144,7 +144,10 @@ export class PaymentsHarness {
   }
 
   /** A payment header of this wallet. */
-  async header(payer: PrivateKeyAccount, options: Partial<SignOptions> & { version?: 1 | 2 } = {}): Promise<string> {
+  async header(
+    payer: PrivateKeyAccount,
+    options: Partial<SignOptions> & { version?: 1 | 2; paymentIdentifier?: string } = {},
+  ): Promise<string> {
     const { authorization, signature } = await signAuthorization({
       network: NETWORK,
       payer,
@@ -152,7 +155,8 @@ export class PaymentsHarness {
       amountAtomic: PRICE_ATOMIC,
       ...options,
     });
-    return options.version === 1 ? v1Header(NETWORK, authorization, signature) : v2Header(NETWORK, authorization, signature);
+    if (options.version === 1) return v1Header(NETWORK, authorization, signature);
+    return v2Header(NETWORK, authorization, signature, authorization.valueAtomic, options.paymentIdentifier);
   }
 
   /** What a gateway does with this header; `gateway` names the process, so that two can be told apart. */

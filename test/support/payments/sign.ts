@@ -76,6 +76,7 @@ export function v2Header(
   authorization: Authorization,
   signature: Hex,
   amountAtomic = authorization.valueAtomic,
+  paymentIdentifier?: string,
 ): string {
   return base64({
     x402Version: 2,
@@ -90,7 +91,10 @@ export function v2Header(
       extra: network.usdcDomain,
     },
     payload: wirePayload(authorization, signature),
-    extensions: { 'builder-code': { info: { s: ['blockrun'] } } },
+    extensions: {
+      'builder-code': { info: { s: ['blockrun'] } },
+      ...(paymentIdentifier === undefined ? {} : { 'payment-identifier': { info: { required: false, id: paymentIdentifier } } }),
+    },
   });
 }
 
