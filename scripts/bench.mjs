@@ -1,4 +1,5 @@
-// npm run bench: set up, build, then measure a stack of its own beside the raw container engine. See docs/performance.md.
+// npm run bench: set up, build, then measure a stack of its own beside the raw container engine; `npm run bench -- payments`
+// measures payments beside the official x402 server. See docs/performance.md.
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runNode } from './run-node.mjs';
@@ -7,7 +8,9 @@ import { setup } from './setup.mjs';
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 try {
   await setup();
-  process.exitCode = await runNode(path.join(root, 'dist', 'bench', 'main.js'), process.argv.slice(2));
+  const [first, ...rest] = process.argv.slice(2);
+  const [program, args] = first === 'payments' ? ['payments/main.js', rest] : ['main.js', process.argv.slice(2)];
+  process.exitCode = await runNode(path.join(root, 'dist', 'bench', program), args);
 } catch (error) {
   process.stderr.write(`${error.message}\n`);
   process.exitCode = 1;

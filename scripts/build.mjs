@@ -14,6 +14,7 @@ const BATCH = 16;
 function* sourceFiles(folder) {
   for (const entry of readdirSync(path.join(root, folder), { withFileTypes: true })) {
     const file = path.join(folder, entry.name);
+    if (entry.name === 'node_modules') continue; // of a peer in bench/peers
     if (entry.isDirectory()) yield* sourceFiles(file);
     else if (/(?<!\.spec|\.d)\.ts$/.test(entry.name)) yield file;
   }

@@ -1,0 +1,39 @@
+import 'reflect-metadata';
+import { Module, type DynamicModule } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Logger } from 'nestjs-pino';
+import { PaymentsModule } from '@tollbox/payments/payments.module';
+import type { Config } from '@tollbox/platform/config/config';
+import { PlatformModule } from '@tollbox/platform/platform.module';
+import { runProcess, type StartedProcess } from '@tollbox/platform/process/run-process';
+import { TelemetryModule } from '@tollbox/platform/telemetry/telemetry.module';
+import { NoopOperationsModule } from './noop';
+import { profileWhenAsked } from './profile';
+
+/** The modules of apps/worker that move money. */
+@Module({})
+class BenchWorkerModule {
+  static forRoot(config: Config): DynamicModule {
+    return {
+      module: BenchWorkerModule,
+      imports: [
+        PlatformModule.forRoot(config, 'worker'),
+        TelemetryModule.forRoot(),
+        NoopOperationsModule,
+        PaymentsModule.forWorker(NoopOperationsModule),
+      ],
+    };
+  }
+}
+
+async function startWorker(config: Config): Promise<StartedProcess> {
+  const app = await NestFactory.createApplicationContext(BenchWorkerModule.forRoot(config), {
+    bufferLogs: true,
+    abortOnError: false,
+  });
+  app.useLogger(app.get(Logger));
+  return { app };
+}
+
+profileWhenAsked('worker');
+void runProcess(startWorker);

@@ -1,0 +1,114 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { stateDirectory } from '@tollbox/devstack/paths';
+import { describeMachine, loadAverage } from '../machine';
+import { measureGas } from './gas';
+import { type Contest, Ledgered, measureFree, measureLatency, measurePaid, measureUnpaid, warmUp } from './measure';
+import { planFrom, USAGE, type Plan } from './options';
+import { moneyLines, processTable, verdictsOf, verdictTable, type Findings, type Verdict } from './report';
+import { World } from './world';
+
+const say = (line: string): void => console.log(line);
+
+async function timed<T>(name: string, work: () => Promise<T>): Promise<T> {
+  const startedAt = performance.now();
+  const result = await work();
+  say(`  ${name}: ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`);
+  return result;
+}
+
+const perSecond = ({ ours, peer }: Contest): string =>
+  `    ours ${ours.perSecond.toFixed(0)}/s, ${ours.cpuMsPerCall.toFixed(2)} ms CPU; official ${peer.perSecond.toFixed(0)}/s, ${peer.cpuMsPerCall.toFixed(2)} ms CPU`;
+
+async function contest(name: string, work: () => Promise<Contest>): Promise<Contest> {
+  const result = await timed(name, work);
+  say(perSecond(result));
+  return result;
+}
+
+async function measureAll(world: World): Promise<Findings> {
+  const { latencyMs, blockTime: slow } = world.plan;
+  const money = new Ledgered(world);
+  const peer = await timed('the official server', () => world.startPeer());
+  const half = (perSecond: number) => ({ perSecond: perSecond / 2, forMs: latencyMs });
+
+  const confirming = await world.startOurs('confirm');
+  await timed('warm-up', () => warmUp(world, money, [confirming, peer]));
+  const unpaid = await contest('unpaid', () => measureUnpaid(world, [confirming, peer]));
+  const confirm = await contest('confirm', () => measurePaid(world, money, 'confirm', [confirming, peer]));
+  const halfConfirm = await timed('confirm at half of the peak', () =>
+    measureLatency(world, money, 'confirm, half', confirming, half(confirm.ours.perSecond)),
+  );
+  const halfPeer = await timed('the official server at half of its peak', () =>
+    measureLatency(world, money, 'half', peer, half(confirm.peer.perSecond)),
+  );
+
+  const ours = await world.startOurs('optimistic');
+  await timed('warm-up', () => warmUp(world, money, [ours]));
+  const optimistic = await contest('optimistic', () => measurePaid(world, money, 'optimistic', [ours, peer]));
+  const halfOptimistic = await timed('optimistic at half of the peak', () =>
+    measureLatency(world, money, 'optimistic, half', ours, half(optimistic.ours.perSecond)),
+  );
+  const gas = await timed('gas', () => measureGas(world, money, ours));
+
+  await world.chain.setBlockTime(slow.seconds);
+  const blockTime = await timed(`${slow.seconds} s blocks`, async () => ({
+    seconds: slow.seconds,
+    free: await measureFree(world, ours, slow),
+    paid: await measureLatency(world, money, 'slow blocks', ours, slow),
+    peerFree: await measureFree(world, peer, slow),
+    peer: await measureLatency(world, money, 'slow blocks', peer, slow),
+  }));
+  await world.chain.setBlockTime(null);
+  await world.stopOurs();
+  const halves = { confirm: halfConfirm, optimistic: halfOptimistic, peer: halfPeer };
+  return { confirm, optimistic, unpaid, half: halves, blockTime, gas, money: money.checks };
+}
+
+async function run(plan: Plan): Promise<{ findings: Findings; cores: string }> {
+  const ending = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => ending.abort(new Error(`ended by ${signal}`)));
+  const world = await timed('boot', () => World.open(plan, ending, (line) => say(`  ${line}`)));
+  const { layout } = world;
+  const cores = layout === null ? 'not bound' : `servers on core ${layout.servers}, everything else on core ${layout.load}`;
+  try {
+    return { findings: await measureAll(world), cores };
+  } catch (error) {
+    if (world.logLines.length > 0) console.error(`\nLast lines of the logs:\n${world.logLines.join('\n')}`);
+    throw error;
+  } finally {
+    await timed('stopping', () => world.close());
+  }
+}
+
+function write(startedAt: Date, content: object): string {
+  const directory = path.join(stateDirectory(), 'bench');
+  mkdirSync(directory, { recursive: true });
+  const file = path.join(directory, `payments-${startedAt.toISOString().replaceAll(':', '-')}.json`);
+  const text = JSON.stringify(content, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value), 2);
+  writeFileSync(file, `${text}\n`);
+  return path.relative(process.cwd(), file);
+}
+
+async function main(): Promise<void> {
+  const startedAt = new Date();
+  const plan = planFrom(process.argv.slice(2));
+  const [machine, loadBefore] = [await describeMachine(), loadAverage()];
+  say(`Tollbox payments bench (${plan.name}), beside @x402/express`);
+  const { findings, cores } = await run(plan);
+  const verdicts: Verdict[] = verdictsOf(findings);
+  say(`\ncommit ${machine.commit ?? 'unknown'}, ${machine.cores} × ${machine.cpu}, Node ${machine.node}; ${cores}`);
+  say(`load average ${loadBefore.toFixed(1)} before, ${loadAverage().toFixed(1)} after; ${plan.payers} payers\n`);
+  say(`${verdictTable(verdicts)}\n\n${processTable(findings)}\n\n${moneyLines(findings.money)}`);
+  const file = write(startedAt, { startedAt, plan, machine, cores, loadBefore, loadAfter: loadAverage(), verdicts, findings });
+  say(`\nwritten to ${file}; everything is stopped. ${((Date.now() - startedAt.getTime()) / 1_000).toFixed(0)} s`);
+}
+
+main().catch((error: unknown) => {
+  const isUsage = error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
+  console.error(
+    isUsage ? `${error.message}\n${USAGE}` : `\nThe benchmark failed: ${error instanceof Error ? error.message : String(error)}`,
+  );
+  process.exitCode = 1;
+});

@@ -1,0 +1,223 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { quantile } from '../stats';
+import { requestBytes } from './connection';
+import { runClosedLoop, runOpenLoop, type LoadResult } from './load';
+import { compareMoney, drained, readMoney, type MoneyCheck } from './money';
+import { signPayment } from './wallets';
+import { FREE_PATH, PAID_PATH, type Server, type World } from './world';
+
+/** What one block, or the median of several, says of a server. */
+export interface Throughput {
+  readonly server: Server['name'];
+  readonly perSecond: number;
+  /** CPU milliseconds of all processes of the server for each counted call. */
+  readonly cpuMsPerCall: number;
+  readonly cpuMsByProcess: Readonly<Record<string, number>>;
+  readonly calls: number;
+  readonly failures: number;
+}
+
+export interface Latency {
+  readonly server: Server['name'];
+  readonly perSecond: number;
+  readonly calls: number;
+  readonly failures: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+export const median = (values: readonly number[]): number => {
+  const ascending = [...values].sort((one, other) => one - other);
+  const middle = ascending.length >> 1;
+  return ascending.length % 2 === 1 ? ascending[middle]! : (ascending[middle - 1]! + ascending[middle]!) / 2;
+};
+
+/** Paid requests, signed now; the payers take turns. */
+export function paidRequests(world: World, { url, terms }: Server, count: number): Buffer[] {
+  return Array.from({ length: count }, (_, index) => {
+    const payer = world.payers[index % world.payers.length]!;
+    return requestBytes(url, PAID_PATH, { 'payment-signature': signPayment(payer, terms) });
+  });
+}
+
+const failuresOf = ({ others }: LoadResult): number => Object.values(others).reduce((sum, count) => sum + count, 0);
+
+/** A call of ours that is not answered as asked for fails the run; the peer's are counted and told. */
+function refuseFailures(server: Server, result: LoadResult): void {
+  if (server.name === 'ours' && failuresOf(result) > 0) throw new Error(`calls failed: ${JSON.stringify(result.others)}`);
+}
+
+export class Ledgered {
+  readonly checks: MoneyCheck[] = [];
+
+  constructor(private readonly world: World) {}
+
+  /** Runs paid load, waits until its money is settled, and checks it. Returns the time from the first call to the drained queue. */
+  async paid(
+    scenario: string,
+    server: Server,
+    load: () => Promise<LoadResult>,
+  ): Promise<{ result: LoadResult; elapsedMs: number }> {
+    const before = await readMoney(this.world, server);
+    const startedAt = performance.now();
+    const result = await load();
+    refuseFailures(server, result);
+    if (server.name === 'ours') await drained(this.world);
+    const elapsedMs = performance.now() - startedAt;
+    const after = await readMoney(this.world, server);
+    const check = compareMoney(scenario, server, result.latenciesMs.length, before, after);
+    this.checks.push(check);
+    if (!check.agrees) {
+      const seen = { ...check, before, after, others: result.others };
+      throw new Error(
+        `the money does not agree: ${JSON.stringify(seen, (_, value: unknown) => (typeof value === 'bigint' ? `${value}` : value))}`,
+      );
+    }
+    this.world.checkNothingCrashed();
+    return { result, elapsedMs };
+  }
+}
+
+function throughputOf(
+  server: Server,
+  result: LoadResult,
+  elapsedMs: number,
+  cpuMs: Readonly<Record<string, number>>,
+): Throughput {
+  const calls = result.latenciesMs.length;
+  const byProcess = Object.entries(cpuMs).map(([name, ms]) => [name, ms / calls] as const);
+  return {
+    server: server.name,
+    perSecond: (calls / elapsedMs) * 1_000,
+    cpuMsPerCall: byProcess.reduce((sum, [, ms]) => sum + ms, 0),
+    cpuMsByProcess: Object.fromEntries(byProcess),
+    calls,
+    failures: failuresOf(result),
+  };
+}
+
+/** CPU milliseconds that the processes of a server used in `work`. */
+async function withCpu<T>(server: Server, work: () => Promise<T>): Promise<{ value: T; cpuMs: Record<string, number> }> {
+  const before = server.cpu.read();
+  const value = await work();
+  const after = server.cpu.read();
+  const names = Object.keys(server.pids);
+  return { value, cpuMs: Object.fromEntries(names.map((name) => [name, (after[name] ?? 0) - (before[name] ?? 0)])) };
+}
+
+const medianOf = (blocks: readonly Throughput[]): Throughput => {
+  const first = blocks[0]!;
+  const sum = (pick: (block: Throughput) => number) => blocks.reduce((total, block) => total + pick(block), 0);
+  return {
+    server: first.server,
+    perSecond: median(blocks.map(({ perSecond }) => perSecond)),
+    cpuMsPerCall: median(blocks.map(({ cpuMsPerCall }) => cpuMsPerCall)),
+    cpuMsByProcess: Object.fromEntries(
+      Object.keys(first.cpuMsByProcess).map((name) => [name, median(blocks.map((block) => block.cpuMsByProcess[name] ?? 0))]),
+    ),
+    calls: sum(({ calls }) => calls),
+    failures: sum(({ failures }) => failures),
+  };
+};
+
+export interface Contest {
+  readonly ours: Throughput;
+  readonly peer: Throughput;
+  readonly blocks: readonly Throughput[];
+}
+
+/** Ours and the peer in turns, one block each a round; the medians are what counts. */
+async function inTurns(
+  world: World,
+  servers: readonly [Server, Server],
+  block: (server: Server) => Promise<Throughput>,
+): Promise<Contest> {
+  const blocks: Throughput[] = [];
+  for (let round = 0; round < world.plan.rounds; round++) for (const server of servers) blocks.push(await block(server));
+  const of = (name: Server['name']) => medianOf(blocks.filter(({ server }) => server === name));
+  return { ours: of('ours'), peer: of('peer'), blocks };
+}
+
+/** More requests than a block can use are signed: by the rate of the last block, twice. */
+const FIRST_GUESS_PER_SECOND = { ours: 1_200, peer: 150 };
+const SPARE = 2;
+
+/** Paid calls a second of a closed loop, counted until the last payment is settled. */
+export function measurePaid(
+  world: World,
+  money: Ledgered,
+  scenario: string,
+  servers: readonly [Server, Server],
+): Promise<Contest> {
+  const { blockMs, callers } = world.plan;
+  const perSecond = { ...FIRST_GUESS_PER_SECOND };
+  return inTurns(world, servers, async (server) => {
+    const count = Math.ceil((perSecond[server.name] * SPARE * blockMs) / 1_000);
+    const requests = paidRequests(world, server, count);
+    const options = { url: server.url, expectedStatus: 200, maxMs: blockMs, signal: world.signal, callers: callers[server.name] };
+    const { value, cpuMs } = await withCpu(server, () => money.paid(scenario, server, () => runClosedLoop(requests, options)));
+    const block = throughputOf(server, value.result, value.elapsedMs, cpuMs);
+    perSecond[server.name] = Math.max(50, (value.result.latenciesMs.length / value.result.elapsedMs) * 1_000);
+    return block;
+  });
+}
+
+/** Unpaid calls a second of a closed loop. */
+export function measureUnpaid(world: World, servers: readonly [Server, Server]): Promise<Contest> {
+  const { blockMs, callers } = world.plan;
+  return inTurns(world, servers, async (server) => {
+    const requests = new Array<Buffer>((blockMs / 1_000) * 60_000).fill(requestBytes(server.url, PAID_PATH));
+    const options = { url: server.url, expectedStatus: 402, maxMs: blockMs, signal: world.signal, callers: callers.unpaid };
+    const { value, cpuMs } = await withCpu(server, () => runClosedLoop(requests, options));
+    refuseFailures(server, value);
+    return throughputOf(server, value, value.elapsedMs, cpuMs);
+  });
+}
+
+function latencyOf(server: Server, perSecond: number, result: LoadResult): Latency {
+  const ascending = [...result.latenciesMs].sort((one, other) => one - other);
+  return {
+    server: server.name,
+    perSecond,
+    calls: ascending.length,
+    failures: failuresOf(result),
+    p50Ms: quantile(ascending, 0.5),
+    p99Ms: quantile(ascending, 0.99),
+  };
+}
+
+/** Latency of paid calls that arrive at a fixed rate, whether the server keeps up or not. */
+export async function measureLatency(
+  world: World,
+  money: Ledgered,
+  scenario: string,
+  server: Server,
+  { perSecond, forMs }: { readonly perSecond: number; readonly forMs: number },
+): Promise<Latency> {
+  const requests = paidRequests(world, server, Math.max(1, Math.ceil((perSecond * forMs) / 1_000)));
+  const options = { url: server.url, expectedStatus: 200, maxMs: forMs, signal: world.signal, perSecond };
+  const { result } = await money.paid(scenario, server, () => runOpenLoop(requests, options));
+  return latencyOf(server, perSecond, result);
+}
+
+/** Latency of the same handler without a price, at the same rate. */
+export async function measureFree(
+  world: World,
+  server: Server,
+  { perSecond, forMs }: { perSecond: number; forMs: number },
+): Promise<Latency> {
+  const count = Math.max(1, Math.ceil((perSecond * forMs) / 1_000));
+  const requests = new Array<Buffer>(count).fill(requestBytes(server.url, FREE_PATH));
+  const options = { url: server.url, expectedStatus: 200, maxMs: forMs, signal: world.signal, perSecond };
+  return latencyOf(server, perSecond, await runOpenLoop(requests, options));
+}
+
+/** Every payer pays once, so that the code is warm and every wallet has a settled payment (what optimistic calls ask for). */
+export async function warmUp(world: World, money: Ledgered, servers: readonly Server[]): Promise<void> {
+  for (const server of servers) {
+    const requests = paidRequests(world, server, server.name === 'ours' ? world.payers.length : 64);
+    const options = { url: server.url, expectedStatus: 200, maxMs: 120_000, signal: world.signal, callers: 16 };
+    await money.paid('warm-up', server, () => runClosedLoop(requests, options));
+    await pause(100);
+  }
+}
