@@ -32,6 +32,14 @@ describe('decodePaymentHeader', () => {
     });
   });
 
+  it('reads a v2 payment without extensions', async () => {
+    const { authorization, signature } = await signed();
+    const { extensions: _, ...payment } = JSON.parse(
+      Buffer.from(v2Header(network, authorization, signature), 'base64').toString('utf8'),
+    ) as Record<string, unknown>;
+    expect(decodePaymentHeader(encode(payment))).toMatchObject({ kind: 'payment', payload: { paymentIdentifier: null } });
+  });
+
   it('reads URL-safe base64 and lowers the case of hex', async () => {
     const { authorization, signature } = await signed();
     const payload = wirePayload(authorization, signature);

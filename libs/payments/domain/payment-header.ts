@@ -38,7 +38,7 @@ const v2Schema = z.object({
   x402Version: z.literal(2),
   accepted: z.object({ scheme: z.string(), network: z.string(), amount: z.string(), asset: z.string(), payTo: z.string() }),
   payload: exactPayload,
-  extensions: z.unknown(),
+  extensions: z.unknown().optional(),
 });
 
 export type DecodedHeader =
