@@ -1,4 +1,5 @@
 import type { Posting } from '@tollbox/ledger/domain/posting';
+import * as credits from '@tollbox/ledger/domain/postings/credits';
 import * as payment from '@tollbox/ledger/domain/postings/payment';
 
 /**
@@ -20,16 +21,21 @@ const released: payment.PaymentMoney = { ...paid, settlementMode: 'optimistic' }
 const PLACES = ['authorized', 'in_flight', 'treasury'] as const;
 
 export const POSTING_EXAMPLES: Readonly<Record<string, readonly Posting[]>> = {
-  'payment.executed': [...payment.executed(paid), ...payment.executed(topup)],
+  'payment.executed': [
+    ...payment.executed(paid),
+    ...payment.executed(topup),
+    ...payment.executed({ ...paid, amountAtomic: 1_000n, rail: 'credit' }),
+  ],
   'payment.broadcast': payment.broadcast(paid),
   'payment.requeued': [...payment.requeued(paid, 'in_flight'), ...payment.requeued(paid, 'treasury')],
   'payment.settled': [...payment.settled(paid, 'authorized'), ...payment.settled(paid, 'in_flight')],
   'payment.failed': [paid, topup, released].flatMap((case_) => PLACES.flatMap((place) => payment.failed(case_, place))),
-  'payment.expired': PLACES.flatMap((place) => payment.expired(paid, place)),
+  'payment.expired': [paid, topup].flatMap((case_) => PLACES.flatMap((place) => payment.expired(case_, place))),
   'payment.debtPaid': (['treasury', 'credits', 'unmatched_receipts'] as const).flatMap((source) =>
     payment.debtPaid(released, source),
   ),
   'payment.debtWrittenOff': payment.debtWrittenOff(released),
+  'credits.debtRepaid': credits.debtRepaid(paid.id, paid.wallet, 5n),
   'payment.gas': payment.gas(paid, 1, 5n),
   'payment.facilitatorFee': payment.facilitatorFee(paid, 10n),
 };

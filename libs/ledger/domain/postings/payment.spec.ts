@@ -44,9 +44,25 @@ describe('postings of a payment', () => {
   it('leave a debt when the answer was released', () => {
     const optimistic: PaymentMoney = { ...payment, settlementMode: 'optimistic' };
     expect(balances(executed(optimistic), broadcast(optimistic), failed(optimistic, 'in_flight'))).toEqual({
-      customer_debt: 1_200n,
+      customer_debt: 1_000n,
       'revenue:sandbox.exec': -1_000n,
-      credits: -200n,
+    });
+  });
+
+  it('leave no credit that did not arrive', () => {
+    const topUp: PaymentMoney = { ...payment, operation: TOPUP_OPERATION };
+    expect(balances(executed(topUp), failed(topUp, 'authorized'))).toEqual({});
+    expect(balances(executed(topUp), broadcast(topUp), expired(topUp, 'in_flight'))).toEqual({});
+    expect(balances(executed(payment), expired(payment, 'authorized'))).toEqual({
+      expired_losses: 1_000n,
+      'revenue:sandbox.exec': -1_000n,
+    });
+  });
+
+  it('of a call on credit use the credit up and touch no money', () => {
+    expect(balances(executed({ ...payment, amountAtomic: 1_000n, rail: 'credit' }))).toEqual({
+      credits: 1_000n,
+      'revenue:sandbox.exec': -1_000n,
     });
   });
 
@@ -55,7 +71,7 @@ describe('postings of a payment', () => {
     const lost = [executed(payment), broadcast(payment), settled(payment, 'in_flight'), requeued(payment, 'treasury')];
     expect(balances(...lost)).toMatchObject({ authorized: 1_200n });
     expect(balances(...lost, broadcast(again), settled(again, 'in_flight'))).toMatchObject({ treasury: 1_200n });
-    expect(balances(...lost, expired(again, 'authorized'))).toMatchObject({ expired_losses: 1_200n });
+    expect(balances(...lost, expired(again, 'authorized'))).toMatchObject({ expired_losses: 1_000n });
     const keys = [...lost.flat(), ...broadcast(again)].map(({ event, round, leg }) => `${event} ${round ?? 1} ${leg ?? 1}`);
     expect(new Set(keys).size).toBe(keys.length);
   });

@@ -15,6 +15,8 @@ export interface PaymentMoney {
   /** How often the payment has been queued. */
   readonly round: number;
   readonly settlementMode: 'confirm' | 'optimistic';
+  /** What pays: an authorization on the chain, or the wallet's prepaid credits. */
+  readonly rail?: 'x402' | 'credit';
 }
 
 /** Where the money of a payment stands after `executed`. */
@@ -35,11 +37,15 @@ export function placeOf(state: 'queued' | 'broadcast' | 'unknown' | 'settled'): 
   }
 }
 
-/** The work is done: revenue is earned, an excess is owed. Happens once; nothing is booked at claim or void. */
+/**
+ * The work is done: revenue is earned, an excess is owed. Happens once; nothing is booked at claim or void. A call on
+ * credit is paid with it, since its money came before.
+ */
 export function executed(payment: PaymentMoney): Posting[] {
+  const source: AccountCode = payment.rail === 'credit' ? 'credits' : 'authorized';
   return legs(
     { ...common(payment), event: 'executed' },
-    earned(payment).map(([account, amount]): Move => ({ debit: 'authorized', credit: account, amount })),
+    earned(payment).map(([account, amount]): Move => ({ debit: source, credit: account, amount })),
   );
 }
 
@@ -60,30 +66,29 @@ export function settled(payment: PaymentMoney, from: 'authorized' | 'in_flight')
 
 /**
  * The chain refused. In confirm mode no answer was released, so nothing was earned; in optimistic mode the buyer has
- * his answer and owes.
+ * his answer and owes its price. Credits that did not arrive are taken back in both.
  */
 export function failed(payment: PaymentMoney, from: PaymentPlace): Posting[] {
-  if (payment.settlementMode === 'optimistic') return moved(payment, 'failed', 'customer_debt', from);
-  return legs(
-    { ...common(payment), event: 'failed', round: payment.round },
-    earned(payment).map(([account, amount]): Move => ({ debit: account, credit: from, amount })),
-  );
+  return lost(payment, 'failed', from, payment.settlementMode === 'optimistic' ? 'customer_debt' : null);
 }
 
-/** We were too late: the work stays earned and the money is our loss. */
+/** We were too late: the work stays earned and its price is our loss. Credits that did not arrive are taken back. */
 export function expired(payment: PaymentMoney, from: PaymentPlace): Posting[] {
-  return moved(payment, 'expired', 'expired_losses', from);
+  return lost(payment, 'expired', from, 'expired_losses');
 }
 
 /** A debt is paid: by the same authorization after all, or by other money of the wallet that stood in `source`. */
 export function debtPaid(payment: PaymentMoney, source: 'treasury' | 'credits' | 'unmatched_receipts'): Posting[] {
-  if (source === 'treasury') return moved(payment, 'debt_paid', 'treasury', 'customer_debt');
-  return moved(payment, 'debt_paid', source, 'customer_debt');
+  const price = owed(payment, 'debt_paid', source);
+  const excess: Move = { debit: 'treasury', credit: 'credits', amount: payment.amountAtomic - payment.priceAtomic };
+  return source === 'treasury'
+    ? legs({ ...common(payment), event: 'debt_paid', round: payment.round }, [...price, excess])
+    : price;
 }
 
 /** A debt is given up. */
 export function debtWrittenOff(payment: PaymentMoney): Posting[] {
-  return moved(payment, 'debt_written_off', 'bad_debt', 'customer_debt');
+  return owed(payment, 'debt_written_off', 'bad_debt');
 }
 
 /**
@@ -123,6 +128,21 @@ function earned(payment: PaymentMoney): [AccountCode, bigint][] {
     [revenueAccount(payment.operation), payment.priceAtomic],
     ['credits', payment.amountAtomic - payment.priceAtomic],
   ];
+}
+
+/** No money comes any more. `bearer` is who bears the price; null when it is not earned after all. */
+function lost(payment: PaymentMoney, event: string, from: PaymentPlace, bearer: AccountCode | null): Posting[] {
+  const moves = earned(payment).map(([account, amount]): Move => {
+    const keepsEarned = bearer !== null && account !== 'credits';
+    return { debit: keepsEarned ? bearer : account, credit: from, amount };
+  });
+  return legs({ ...common(payment), event, round: payment.round }, moves);
+}
+
+/** What a refused payment left as debt is its price. */
+function owed(payment: PaymentMoney, event: string, debit: AccountCode): Posting[] {
+  const move: Move = { debit, credit: 'customer_debt', amount: payment.priceAtomic };
+  return legs({ ...common(payment), event, round: payment.round }, [move]);
 }
 
 function moved(payment: PaymentMoney, event: string, debit: AccountCode, credit: AccountCode): Posting[] {
