@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import { FinanceModule } from '@tollbox/finance/finance.module';
-import { paymentAnswer, paymentsAnswer } from '@tollbox/finance/http/payment-schemas';
-import type { PaymentsPage } from '@tollbox/finance/application/list-payments';
+import { paymentAnswer, paymentsAnswer, type PaymentsAnswer } from '@tollbox/finance/http/payment-schemas';
 import type { PaymentDetail } from '@tollbox/finance/domain/payment-records';
 import { PG_POOL } from '@tollbox/platform/database/pg-pool';
 import { SANDBOX_PAYMENTS, type OperationPayments } from '@tollbox/platform/operations/operation-payments';
@@ -86,13 +85,13 @@ describe('the finance API', () => {
   }
 
   const get = (url: string) => test.app.inject({ url, headers: { authorization: `Bearer ${token}` } });
-  async function list(query: Record<string, string> = {}): Promise<PaymentsPage> {
+  async function list(query: Record<string, string> = {}): Promise<PaymentsAnswer> {
     const answer = await get(`/finance/payments?${new URLSearchParams(query).toString()}`);
     expect([answer.statusCode, answer.body]).toEqual([200, expect.any(String)]);
     paymentsAnswer.parse(answer.json());
-    return answer.json<PaymentsPage>();
+    return answer.json<PaymentsAnswer>();
   }
-  const ids = (page: PaymentsPage): string[] => page.payments.map(({ id }) => id);
+  const ids = (page: PaymentsAnswer): string[] => page.payments.map(({ id }) => id);
 
   it('sums up what the filter matches, by state, without losing a unit', async () => {
     await seed({ amount: HUGE, to: 'settled' });
@@ -157,7 +156,7 @@ describe('the finance API', () => {
     const seen: string[] = [];
     let cursor: string | null = '';
     while (cursor !== null) {
-      const page: PaymentsPage = await list({ limit: '5', wallet: ALICE, ...(cursor === '' ? {} : { cursor }) });
+      const page: PaymentsAnswer = await list({ limit: '5', wallet: ALICE, ...(cursor === '' ? {} : { cursor }) });
       seen.push(...ids(page));
       cursor = page.next_cursor;
       await seed({ claimedAt: '2026-11-05T00:00:00.000Z' });

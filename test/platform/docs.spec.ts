@@ -93,6 +93,8 @@ describe('what the gateway says about itself', () => {
       'wallet',
       'state',
       'operation',
+      'operation_id',
+      'transaction',
       'from',
       'to',
       'limit',

@@ -35,11 +35,21 @@ export interface PaymentTotals {
   readonly price_atomic: string;
 }
 
+/** A place between two payments in the order newest claim first. */
+export interface PaymentCursor {
+  /** ISO 8601 in UTC, to the millisecond, as the database keeps it. */
+  readonly claimedAt: string;
+  readonly id: string;
+}
+
 export interface PaymentFilter {
   /** Lower-case address of the payer. */
   readonly wallet?: string | undefined;
   readonly state?: PaymentState | undefined;
   readonly operation?: string | undefined;
+  readonly operationId?: string | undefined;
+  /** Lower-case hash of the transaction that settled it. */
+  readonly transaction?: string | undefined;
   /** Claimed at or after. */
   readonly from?: Date | undefined;
   /** Claimed before. */

@@ -1,43 +1,29 @@
 import { z } from 'zod';
+import { cursorInstant, cursorOf, limitParameter } from '@tollbox/platform/http/cursor';
 import { PAYMENT_STATES } from '@tollbox/payments/domain/payment-state';
+import { atomic, instant, operationParameter, time, walletParameter } from './query-parts';
 
-const DEFAULT_LIMIT = 50;
-const MAX_LIMIT = 200;
-
-const instant = (description: string) =>
-  z.iso
-    .datetime({ offset: true })
-    .transform((text) => new Date(text))
-    .optional()
-    .describe(description);
+/** A place in the list: when the payment was claimed, and its id. */
+export const paymentCursor = cursorOf(z.tuple([cursorInstant, z.uuid()]));
 
 /** Query of GET /finance/payments. Unknown parameters are refused: a misspelt filter must not look like a full list. */
 export const paymentsQuery = z.strictObject({
-  wallet: z
+  wallet: walletParameter('Wallet that paid.'),
+  state: z.enum(PAYMENT_STATES).optional().describe('State now.'),
+  operation: operationParameter,
+  operation_id: z.uuid().optional().describe('Id of the operation that was bought.'),
+  transaction: z
     .string()
-    .regex(/^0x[0-9a-fA-F]{40}$/, 'an EVM address: 0x and 40 hex digits')
+    .regex(/^0x[0-9a-fA-F]{64}$/, 'a transaction hash: 0x and 64 hex digits')
     .transform((text) => text.toLowerCase())
     .optional()
-    .describe('Wallet that paid.'),
-  state: z.enum(PAYMENT_STATES).optional().describe('State now.'),
-  operation: z.string().min(1).max(100).optional().describe('Operation, for example `sandbox.exec`.'),
+    .describe('Transaction that settled it.'),
   from: instant('Claimed at or after this time (ISO 8601).'),
   to: instant('Claimed before this time (ISO 8601).'),
-  limit: z
-    .string()
-    .regex(/^[0-9]{1,4}$/, 'a whole number')
-    .transform(Number)
-    .pipe(z.number().int().min(1).max(MAX_LIMIT))
-    .default(DEFAULT_LIMIT)
-    .describe(`Payments on a page: 1 to ${MAX_LIMIT}, ${DEFAULT_LIMIT} by default.`),
-  cursor: z.string().max(200).optional().describe('`next_cursor` of the page before.'),
+  limit: limitParameter('Payments'),
+  cursor: paymentCursor.parameter,
 });
 
-const atomic = z
-  .string()
-  .regex(/^[0-9]+$/)
-  .describe('Atomic units, as a decimal text.');
-const time = z.iso.datetime();
 const totals = z.object({ count: z.number().int(), amount_atomic: atomic, price_atomic: atomic });
 
 const paymentRecord = z.object({
@@ -112,3 +98,5 @@ export const paymentAnswer = paymentRecord.extend({
   settlement: settlement.nullable(),
   work: z.object({ sandbox_id: z.string().nullable(), execution_id: z.string().nullable() }).describe('What the payment bought.'),
 });
+
+export type PaymentsAnswer = z.output<typeof paymentsAnswer>;

@@ -1,18 +1,18 @@
-import { Controller, Get, Param, Query } from '@nestjs/common';
+import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { z } from 'zod';
 import { TollboxError } from '@tollbox/platform/errors/tollbox-error';
 import { parseOrRefuse } from '@tollbox/platform/http/parse-or-refuse';
 import { Staff } from '@tollbox/platform/routes/access.decorators';
-import { ListPayments, type PaymentsPage } from '../application/list-payments';
+import { PAYMENTS_READ_MODEL, type PaymentsReadModel } from '../application/ports/payments-read-model';
 import { ShowPayment } from '../application/show-payment';
 import type { PaymentDetail } from '../domain/payment-records';
-import { paymentAnswer, paymentsAnswer, paymentsQuery } from './payment-schemas';
+import { paymentAnswer, paymentCursor, paymentsAnswer, paymentsQuery, type PaymentsAnswer } from './payment-schemas';
 
 /** What was paid, by whom, for what, and what became of it. */
 @Controller('finance/payments')
 export class PaymentsController {
   constructor(
-    private readonly listPayments: ListPayments,
+    @Inject(PAYMENTS_READ_MODEL) private readonly readModel: PaymentsReadModel,
     private readonly showPayment: ShowPayment,
   ) {}
 
@@ -23,9 +23,16 @@ export class PaymentsController {
     query: paymentsQuery,
     answer: paymentsAnswer,
   })
-  list(@Query() query: unknown): Promise<PaymentsPage> {
-    const { limit, cursor, ...filter } = parseOrRefuse(paymentsQuery, query, 'invalid_query');
-    return this.listPayments.run(filter, limit, cursor);
+  async list(@Query() query: unknown): Promise<PaymentsAnswer> {
+    const { limit, cursor, operation_id, ...filter } = parseOrRefuse(paymentsQuery, query, 'invalid_query');
+    const after = cursor === undefined ? undefined : { claimedAt: cursor[0], id: cursor[1] };
+    const page = await this.readModel.page({ ...filter, operationId: operation_id }, after, limit);
+    const last = page.payments.at(-1);
+    return {
+      payments: [...page.payments],
+      next_cursor: page.hasMore && last !== undefined ? paymentCursor.encode([last.claimed_at, last.id]) : null,
+      totals: { ...page.totals, by_state: { ...page.totalsByState } },
+    };
   }
 
   @Get(':id')

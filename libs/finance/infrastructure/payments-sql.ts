@@ -1,8 +1,5 @@
-import type { PaymentCursor } from '../domain/cursor';
-import type { PaymentFilter } from '../domain/payment-records';
-
-/** An SQL time as ISO 8601 in UTC, to the millisecond. */
-const iso = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+import { iso, type Query } from './sql';
+import type { PaymentCursor, PaymentFilter } from '../domain/payment-records';
 
 const column = (name: string): string => `p.${name}`;
 const asText = (name: string): string => `p.${name}::text AS ${name}`;
@@ -47,16 +44,13 @@ export const OF_OPERATIONS = `SELECT p.id AS "paymentId", p.operation_id AS "ope
     ${iso('p.claimed_at')} AS "claimedAt", ${iso('p.settled_at')} AS "settledAt"
   FROM payments p WHERE p.operation_id = ANY($1::uuid[]) ORDER BY p.claimed_at, p.id`;
 
-export interface Query {
-  readonly text: string;
-  readonly values: unknown[];
-}
-
 function conditions(filter: PaymentFilter): { readonly texts: string[]; readonly values: unknown[] } {
   const parts: [string, unknown][] = [
     ['p.payer =', filter.wallet],
     ['p.state =', filter.state],
     ['p.operation =', filter.operation],
+    ['p.operation_id =', filter.operationId],
+    ['p.transaction_hash =', filter.transaction],
     ['p.claimed_at >=', filter.from],
     ['p.claimed_at <', filter.to],
   ];

@@ -1,11 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Pool, PoolClient } from 'pg';
+import type { Pool } from 'pg';
 import { PG_POOL } from '@tollbox/platform/database/pg-pool';
-import { inTransaction } from '@tollbox/platform/database/transaction';
 import type { OperationPayments, PaymentOfOperation } from '@tollbox/platform/operations/operation-payments';
 import type { PageOfPayments, PaymentsReadModel } from '../application/ports/payments-read-model';
-import type { PaymentCursor } from '../domain/cursor';
 import type {
+  PaymentCursor,
   PaymentDetail,
   PaymentEventRecord,
   PaymentFilter,
@@ -15,6 +14,7 @@ import type {
   WorkOfPayment,
 } from '../domain/payment-records';
 import { DETAIL_COLUMNS, EVENTS, OF_OPERATIONS, SETTLEMENT, WORK, pageQuery, totalsQuery } from './payments-sql';
+import { atOneMoment } from './sql';
 
 type TotalsRow = PaymentTotals & { readonly state: string | null };
 type DetailRow = Omit<PaymentDetail, 'events' | 'settlement' | 'work'> & { readonly settlement_transaction_id: string | null };
@@ -28,7 +28,7 @@ export class PostgresPaymentsReadModel implements PaymentsReadModel, OperationPa
   constructor(@Inject(PG_POOL) private readonly pool: Pool) {}
 
   async page(filter: PaymentFilter, after: PaymentCursor | undefined, limit: number): Promise<PageOfPayments> {
-    return this.atOneMoment(async (client) => {
+    return atOneMoment(this.pool, async (client) => {
       const page = await client.query<PaymentRecord>(pageQuery(filter, after, limit));
       const totals = await client.query<TotalsRow>(totalsQuery(filter));
       const sums = totals.rows.map(({ state, ...sum }) => [state, sum] as const);
@@ -42,7 +42,7 @@ export class PostgresPaymentsReadModel implements PaymentsReadModel, OperationPa
   }
 
   async detail(id: string): Promise<PaymentDetail | undefined> {
-    return this.atOneMoment(async (client) => {
+    return atOneMoment(this.pool, async (client) => {
       const { rows } = await client.query<DetailRow>(`SELECT ${DETAIL_COLUMNS} FROM payments p WHERE p.id = $1`, [id]);
       const row = rows[0];
       if (row === undefined) return undefined;
@@ -57,13 +57,5 @@ export class PostgresPaymentsReadModel implements PaymentsReadModel, OperationPa
   async ofOperations(operationIds: readonly string[]): Promise<readonly PaymentOfOperation[]> {
     if (operationIds.length === 0) return [];
     return (await this.pool.query<PaymentOfOperation>(OF_OPERATIONS, [operationIds])).rows;
-  }
-
-  /** All queries of `work` see the same rows, whatever is committed meanwhile. */
-  private atOneMoment<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
-    return inTransaction(this.pool, async (client) => {
-      await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
-      return work(client);
-    });
   }
 }

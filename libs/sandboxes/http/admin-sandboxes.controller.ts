@@ -10,6 +10,7 @@ import { StopSandbox } from '../application/stop-sandbox';
 import { toDetailAnswer, toSandboxRecord } from './admin-answers';
 import {
   sandboxAnswer,
+  sandboxCursor,
   sandboxesAnswer,
   sandboxesQuery,
   terminateAnswer,
@@ -17,7 +18,6 @@ import {
   type SandboxRecord,
   type SandboxesAnswer,
 } from './admin-schemas';
-import { encodeCursor } from './cursor';
 
 /** What runs, who owns it, what happened in it; and the switch to stop it. */
 @Controller('admin/sandboxes')
@@ -38,11 +38,12 @@ export class AdminSandboxesController {
   })
   async list(@Query() query: unknown): Promise<SandboxesAnswer> {
     const { limit, cursor, created_from, created_to, ...filter } = parseOrRefuse(sandboxesQuery, query, 'invalid_query');
-    const page = await this.queries.page({ ...filter, createdFrom: created_from, createdTo: created_to }, cursor, limit);
+    const after = cursor === undefined ? undefined : { createdAt: new Date(cursor[0]), id: cursor[1] };
+    const page = await this.queries.page({ ...filter, createdFrom: created_from, createdTo: created_to }, after, limit);
     const last = page.sandboxes.at(-1);
     return {
       sandboxes: page.sandboxes.map(toSandboxRecord),
-      next_cursor: page.hasMore && last !== undefined ? encodeCursor(last) : null,
+      next_cursor: page.hasMore && last !== undefined ? sandboxCursor.encode([last.createdAt.toISOString(), last.id]) : null,
     };
   }
 

@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { cursorInstant, cursorOf, limitParameter } from '@tollbox/platform/http/cursor';
+import { isSandboxId } from '../domain/sandbox-id';
 import { END_REASONS, SANDBOX_STATES } from '../domain/sandbox-state';
-import { decodeCursor } from './cursor';
 
-const DEFAULT_LIMIT = 50;
-const MAX_LIMIT = 200;
+/** A place in the list: when the sandbox was created, and its id. */
+export const sandboxCursor = cursorOf(z.tuple([cursorInstant, z.string().refine(isSandboxId)]));
 
 const instant = z.iso
   .datetime({ offset: true })
@@ -23,24 +24,8 @@ export const sandboxesQuery = z.strictObject({
   reason: z.enum(END_REASONS).optional().describe('Why it ended or is ending.'),
   created_from: instant.optional().describe('ISO 8601; inclusive.'),
   created_to: instant.optional().describe('ISO 8601; exclusive.'),
-  limit: z
-    .string()
-    .regex(/^[0-9]{1,4}$/, 'a whole number')
-    .transform(Number)
-    .pipe(z.number().min(1).max(MAX_LIMIT))
-    .default(DEFAULT_LIMIT)
-    .describe(`Sandboxes on a page, at most ${MAX_LIMIT}.`),
-  cursor: z
-    .string()
-    .max(200)
-    .transform((text, context) => {
-      const cursor = decodeCursor(text);
-      if (cursor !== undefined) return cursor;
-      context.addIssue({ code: 'custom', message: 'not a cursor of this list' });
-      return z.NEVER;
-    })
-    .optional()
-    .describe('`next_cursor` of the page before.'),
+  limit: limitParameter('Sandboxes'),
+  cursor: sandboxCursor.parameter,
 });
 
 const time = z.iso.datetime();

@@ -1,5 +1,4 @@
-import type { PaymentCursor } from '../../domain/cursor';
-import type { PaymentDetail, PaymentFilter, PaymentRecord, PaymentTotals } from '../../domain/payment-records';
+import type { PaymentCursor, PaymentDetail, PaymentFilter, PaymentRecord, PaymentTotals } from '../../domain/payment-records';
 
 export interface PageOfPayments {
   /** Newest claim first. */
