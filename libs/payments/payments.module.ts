@@ -2,6 +2,7 @@ import { Logger, Module, type DynamicModule, type OnApplicationShutdown, type Pr
 import { APP_INTERCEPTOR, Reflector } from '@nestjs/core';
 import type { Pool } from 'pg';
 import { WALLET_SIGNATURES } from '@tollbox/platform/access/sign-in/sign-in';
+import { Journal } from '@tollbox/ledger/infrastructure/journal';
 import { CONFIG, refuseDevKeysOnRealChain, type Config } from '@tollbox/platform/config/config';
 import { PG_POOL } from '@tollbox/platform/database/pg-pool';
 import { PHASE_OBSERVER, type PhaseObserver } from '@tollbox/platform/faults/phase-boundaries';
@@ -49,7 +50,11 @@ class PaymentSignalsLifecycle implements OnApplicationShutdown {
 function coreProviders(role: string): Provider[] {
   const leaseHolder = instanceName(role);
   return [
-    { provide: PaymentsRepository, inject: [PG_POOL], useFactory: (pool: Pool) => new PaymentsRepository(pool) },
+    {
+      provide: PaymentsRepository,
+      inject: [PG_POOL, CONFIG],
+      useFactory: (pool: Pool, config: Config) => new PaymentsRepository(pool, new Journal(networkOf(config).caip2)),
+    },
     {
       provide: ViemChain,
       inject: [CONFIG],
@@ -138,6 +143,8 @@ function gatewayProviders(): Provider[] {
           leaseMs: config.CLAIM_LEASE_MS,
           maxInFlightPerPayer: config.MAX_IN_FLIGHT_PAYMENTS_PER_PAYER,
           maxRefusedPerPayerPerHour: config.MAX_REFUSED_PAYMENTS_PER_PAYER_PER_HOUR,
+          optimisticCapPerPayerAtomic: config.OPTIMISTIC_CAP_PER_PAYER_ATOMIC,
+          optimisticCapTotalAtomic: config.OPTIMISTIC_CAP_TOTAL_ATOMIC,
         };
         return new PayForOperation(
           store,
@@ -145,7 +152,7 @@ function gatewayProviders(): Provider[] {
           new ClaimPayment(store, chain, limits),
           new ExecuteClaim(store, conclude, phases, { leaseHolder, leaseMs: config.CLAIM_LEASE_MS, onProblem }),
           new AwaitOutcome(store, signals, recover, config.SETTLEMENT_CONFIRM_WAIT_MS),
-          settlementWalletAddress(config),
+          { houseWallets: settlementWalletAddress(config), answersEarly: config.SETTLEMENT_MODE === 'auto' },
         );
       },
     },

@@ -58,10 +58,9 @@ describe('the finance API', () => {
     if (to === 'voided') await pool.query("UPDATE payments SET state = 'voided', void_code = 'sandbox_gone' WHERE id = $1", [id]);
     if (to === 'queued' || to === 'settled') {
       await pool.query(
-        "UPDATE payments SET state = 'executed', answer_status = 200, answer_body = 'x', answer_expires_at = now(), executed_at = now() WHERE id = $1",
+        "UPDATE payments SET state = 'queued', answer_status = 200, answer_body = 'x', answer_expires_at = now(), executed_at = now(), queued_at = now() WHERE id = $1",
         [id],
       );
-      await pool.query("UPDATE payments SET state = 'queued', queued_at = now() WHERE id = $1", [id]);
     }
     if (to === 'settled') await settle(id);
     return { id, operationId };

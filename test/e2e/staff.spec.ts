@@ -247,7 +247,6 @@ describe('what staff sees and does, after real paid sessions', () => {
       });
       expect(payment.events.map(({ to_state }) => to_state).filter((state) => state !== null)).toEqual([
         'claimed',
-        'executed',
         'queued',
         'broadcast',
         'settled',

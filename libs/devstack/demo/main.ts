@@ -52,7 +52,7 @@ async function run(checks: Checks, logLines: string[]): Promise<Error[]> {
   const ended = interruption();
   const stack = await bootStack({
     kind: 'demo',
-    given: ownEnvironment(),
+    given: { SETTLEMENT_MODE: 'confirm', ...ownEnvironment() }, // every step shows its receipt
     log: (line) => item('set-up', line),
     onLine: (name, line) => {
       const text = formatLogLine(name, line);

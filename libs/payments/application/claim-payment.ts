@@ -1,5 +1,6 @@
 import { TollboxError } from '@tollbox/platform/errors/tollbox-error';
 import { REJECTIONS, type Rejection } from '../domain/authorization';
+import { mayClaimAgain } from '../domain/claim-decision';
 import type { Payment } from '../domain/payment';
 import { ChainUnavailableError, type EvmChain, type PayerSnapshot } from './ports/evm-chain';
 import type { ClaimLimits, ClaimResult, NewClaim, PaymentStore } from './ports/payment-store';
@@ -25,7 +26,8 @@ export class ClaimPayment {
 
   async claim(claim: NewClaim): Promise<Claimed> {
     const { payer, nonce } = claim.key;
-    const first = await this.chain.payerSnapshot(payer, [nonce]);
+    const first = await this.chain.payerSnapshot(payer, [nonce]).catch((error: unknown) => this.knownOrThrow(claim, error));
+    if ('kind' in first) return first;
     // A twin of this request may have been claimed and settled since the look-up: then the nonce is used, by us.
     if (first.used.get(nonce) === true) return this.knownOrRejected(claim);
 
@@ -57,6 +59,13 @@ export class ClaimPayment {
       case 'too_many_in_flight':
         throw new TollboxError('too_many_payments_in_flight', { retryAfterSeconds: TOO_MANY_RETRY_AFTER_S });
     }
+  }
+
+  /** A payment that is known is answered also while the chain is away. */
+  private async knownOrThrow(claim: NewClaim, error: unknown): Promise<Claimed> {
+    const payment = await this.store.find(claim.key);
+    if (payment === null || mayClaimAgain(payment, claim.fingerprint)) throw error;
+    return { kind: 'existing', payment };
   }
 
   private async knownOrRejected(claim: NewClaim): Promise<Claimed> {

@@ -12,6 +12,13 @@ export function storedError(error: TollboxError, requestId: string): StoredAnswe
   return storedAnswer({ status: error.definition.status, body: errorBody(error, { charged: false, requestId }) });
 }
 
+export interface Conclusion {
+  /** False when the claim was no longer held: somebody else has decided. */
+  readonly held: boolean;
+  /** The answer that the payment was completed with; its bytes need not be read back. */
+  readonly completedWith: StoredAnswer | null;
+}
+
 /** Ends a claim: as complete when the operation is done, as void when it is not. */
 export class ConcludeClaim {
   constructor(
@@ -19,23 +26,25 @@ export class ConcludeClaim {
     private readonly answerRetentionMs: number,
   ) {}
 
-  /** False when the claim is no longer held by this process. */
-  complete(claim: ClaimRef, answer: OperationAnswer): Promise<boolean> {
-    return this.store.complete(claim, storedAnswer(answer), this.answerRetentionMs);
+  async complete(claim: ClaimRef, answer: OperationAnswer): Promise<Conclusion> {
+    const stored = storedAnswer(answer);
+    const held = await this.store.complete(claim, stored, this.answerRetentionMs);
+    return { held, completedWith: held ? stored : null };
   }
 
   /** The operation said that it was not done. The same header is good again when repeating can help. */
-  void(claim: ClaimRef, error: TollboxError, requestId: string): Promise<boolean> {
-    return this.store.void(claim, {
+  async void(claim: ClaimRef, error: TollboxError, requestId: string): Promise<Conclusion> {
+    const held = await this.store.void(claim, {
       code: error.code,
       retryable: error.definition.retryable,
       answer: storedError(error, requestId),
       actor: claim.leaseHolder,
     });
+    return { held, completedWith: null };
   }
 
   /** What a process that died, or threw something unexpected, left behind. */
-  fromOutcome(claim: ClaimRef, outcome: OperationOutcome, requestId: string): Promise<boolean> {
+  fromOutcome(claim: ClaimRef, outcome: OperationOutcome, requestId: string): Promise<Conclusion> {
     switch (outcome.kind) {
       case 'done':
         return this.complete(claim, outcome.answer);

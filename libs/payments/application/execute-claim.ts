@@ -1,8 +1,8 @@
 import { TollboxError } from '@tollbox/platform/errors/tollbox-error';
 import type { PhaseObserver } from '@tollbox/platform/faults/phase-boundaries';
 import type { Operation, OperationAnswer } from '@tollbox/platform/operations/operation';
-import type { Payment } from '../domain/payment';
-import type { ConcludeClaim } from './conclude-claim';
+import type { Payment, StoredAnswer } from '../domain/payment';
+import type { ConcludeClaim, Conclusion } from './conclude-claim';
 import type { ClaimRef, PaymentStore } from './ports/payment-store';
 
 /** A handler that outlives its deadline by this much stops renewing its claim, and the claim is recovered. */
@@ -35,21 +35,23 @@ export class ExecuteClaim {
     private readonly options: ExecuteClaimOptions,
   ) {}
 
-  async execute(execution: Execution): Promise<void> {
+  /** The answer that was stored, when it was this call that completed the payment. */
+  async execute(execution: Execution): Promise<StoredAnswer | null> {
     const { payment, operation } = execution;
     const claim: ClaimRef = { paymentId: payment.id, attempt: payment.attempt, leaseHolder: this.options.leaseHolder };
     const stopRenewing = this.renewWhileRunning(claim, execution.deadlineMs);
     try {
       this.phases.reached('claimed');
-      const held = await this.runAndConclude(claim, execution);
+      const { held, completedWith } = await this.runAndConclude(claim, execution);
       if (!held) await this.takeBackIfVoided(claim, operation, payment.operationId);
       this.phases.reached('queued');
+      return completedWith;
     } finally {
       stopRenewing();
     }
   }
 
-  private async runAndConclude(claim: ClaimRef, execution: Execution): Promise<boolean> {
+  private async runAndConclude(claim: ClaimRef, execution: Execution): Promise<Conclusion> {
     let answer: OperationAnswer;
     try {
       answer = await execution.run();

@@ -6,6 +6,8 @@ import type { Payment, StoredAnswer } from '../domain/payment';
 export type PaidOutcome =
   /** The operation is done and the chain moved the money: the answer, with a receipt. */
   | { readonly kind: 'paid'; readonly payment: Payment; readonly answer: StoredAnswer }
+  /** The operation is done and its answer is given before the chain moves the money: no receipt yet. */
+  | { readonly kind: 'released'; readonly payment: Payment; readonly answer: StoredAnswer }
   /** The operation was not done: its stored error. Not charged. */
   | { readonly kind: 'voided'; readonly payment: Payment; readonly answer: StoredAnswer }
   /** The payment does not pay: terms again. */

@@ -1,6 +1,7 @@
 import { TollboxError } from '@tollbox/platform/errors/tollbox-error';
 import type { Operation, OperationAnswer, Wallet } from '@tollbox/platform/operations/operation';
-import { minTimeLeftMs, rejectionOfTerms, type PaymentPayload } from '../domain/authorization';
+import { minTimeLeftMs, rejectionOfTerms, type PaymentPayload, type Rejection } from '../domain/authorization';
+import { mayClaimAgain } from '../domain/claim-decision';
 import { fingerprintOf, sha256Hex } from '../domain/fingerprint';
 import type { Hex } from '../domain/networks';
 import { chargedOf, type Payment, type PayerKind, type PaymentKey } from '../domain/payment';
@@ -26,9 +27,27 @@ export interface PaidCallRequest {
   run(call: { readonly owner: Wallet; readonly operationId: string }): Promise<OperationAnswer>;
 }
 
+export interface PayForOperationOptions {
+  /** Wallets of the house, which cannot pay it. */
+  readonly houseWallets: readonly Hex[];
+  /** Whether answers may go out before settlement at all. */
+  readonly answersEarly: boolean;
+}
+
+/** A request as the steps see it: who pays for what. */
+interface Call {
+  readonly request: PaidCallRequest;
+  readonly key: PaymentKey;
+  readonly bodySha256: string;
+  readonly fingerprint: string;
+  readonly payerKind: PayerKind;
+  readonly deadlineMs: number;
+}
+
 /**
- * One paid call (design 3.1): signature, look-up, admission, terms, claim, operation, settlement, answer. A payment that
- * is known is never judged again, whatever the time, the price list, the balance or the sandbox are now.
+ * One paid call (design 3.1): signature, admission, terms, claim, operation, settlement, answer. A payment that is known
+ * is never judged again, whatever the time, the price list, the balance or the sandbox are now: the claim finds it, and
+ * so does whatever would refuse it before.
  */
 export class PayForOperation {
   constructor(
@@ -37,7 +56,7 @@ export class PayForOperation {
     private readonly claims: ClaimPayment,
     private readonly executor: ExecuteClaim,
     private readonly outcomes: AwaitOutcome,
-    private readonly houseWallets: readonly Hex[],
+    private readonly options: PayForOperationOptions,
   ) {}
 
   async pay(request: PaidCallRequest): Promise<PaidOutcome> {
@@ -55,78 +74,89 @@ export class PayForOperation {
     const payer = await this.verify.verify(payload);
     if (payer.kind === 'rejected') return payer;
 
-    const { from, nonce } = payload.authorization;
-    const key: PaymentKey = { network: terms.network.caip2, asset: terms.network.usdc, payer: from, nonce };
+    const { authorization } = payload;
     const bodySha256 = sha256Hex(request.rawBody);
-    const fingerprint = fingerprintOf({
-      method: request.method,
-      path: request.path,
+    const call: Call = {
+      request,
+      key: { network: terms.network.caip2, asset: terms.network.usdc, payer: authorization.from, nonce: authorization.nonce },
       bodySha256,
-      authorization: payload.authorization,
-      paymentIdentifier: payload.paymentIdentifier,
-    });
+      fingerprint: fingerprintOf({
+        method: request.method,
+        path: request.path,
+        bodySha256,
+        authorization,
+        paymentIdentifier: payload.paymentIdentifier,
+      }),
+      payerKind: payer.payerKind,
+      deadlineMs: request.operation.deadlineMs(request.body),
+    };
+    let rejection: Rejection | null;
+    try {
+      await request.operation.admit({ owner: authorization.from, body: request.body });
+      rejection = this.rejectionOf(call);
+    } catch (error) {
+      const known = await this.answerIfKnown(call);
+      if (known === null) throw error;
+      return known;
+    }
+    if (rejection !== null) return (await this.answerIfKnown(call)) ?? { kind: 'rejected', rejection };
+    return this.claimAndRun(call);
+  }
 
-    const known = await this.store.find(key);
-    if (known !== null && !mayClaimAgain(known, fingerprint)) return this.answerKnown(known, fingerprint, request.requestId);
-
-    const { operation, body } = request;
-    await operation.admit({ owner: from, body });
-    const deadlineMs = operation.deadlineMs(body);
-    const rejection = rejectionOfTerms(payload, {
+  private rejectionOf({ request: { payload, terms }, deadlineMs }: Call): Rejection | null {
+    return rejectionOfTerms(payload, {
       payTo: terms.payTo,
       asset: terms.network.usdc,
       priceAtomic: terms.priceAtomic,
-      houseWallets: this.houseWallets,
+      houseWallets: this.options.houseWallets,
       minTimeLeftMs: minTimeLeftMs(deadlineMs),
       nowMs: Date.now(),
     });
-    if (rejection !== null) return { kind: 'rejected', rejection };
-    return this.claimAndRun(request, { key, bodySha256, fingerprint, payerKind: payer.payerKind, deadlineMs });
   }
 
-  private async claimAndRun(
-    request: PaidCallRequest,
-    claim: { key: PaymentKey; bodySha256: string; fingerprint: string; payerKind: PayerKind; deadlineMs: number },
-  ): Promise<PaidOutcome> {
-    const { payload, operation } = request;
+  private async claimAndRun(call: Call): Promise<PaidOutcome> {
+    const { request, fingerprint } = call;
+    const { payload, operation, requestId } = request;
     const claimed = await this.claims.claim({
-      key: claim.key,
+      key: call.key,
       operation: operation.name,
       x402Version: payload.x402Version,
       authorization: payload.authorization,
       signature: payload.signature,
-      payerKind: claim.payerKind,
+      payerKind: call.payerKind,
       priceAtomic: request.terms.priceAtomic,
       feeAtomic: request.terms.feeAtomic,
       priceListVersion: request.terms.priceListVersion,
-      fingerprint: claim.fingerprint,
+      fingerprint,
       method: request.method,
       path: request.path,
-      bodySha256: claim.bodySha256,
-      settlementMode: 'confirm',
+      bodySha256: call.bodySha256,
+      mayAnswerEarly: this.options.answersEarly && operation.mayAnswerEarly === true,
     });
     if (claimed.kind === 'rejected') return claimed;
-    if (claimed.kind === 'existing') return this.answerKnown(claimed.payment, claim.fingerprint, request.requestId);
+    if (claimed.kind === 'existing') return this.answerKnown(claimed.payment, call);
 
     const { payment } = claimed;
-    const call = { owner: payment.key.payer, operationId: payment.operationId };
-    await this.executor.execute({
+    const answer = await this.executor.execute({
       payment,
       operation,
-      deadlineMs: claim.deadlineMs,
-      requestId: request.requestId,
-      run: () => request.run(call),
+      deadlineMs: call.deadlineMs,
+      requestId,
+      run: () => request.run({ owner: payment.key.payer, operationId: payment.operationId }),
     });
-    return this.outcomes.awaitOutcome(payment.id, request.requestId);
+    if (answer === null) return this.outcomes.ofKnown(payment, requestId);
+    return this.outcomes.ofCompleted(payment, answer, requestId);
   }
 
-  private async answerKnown(payment: Payment, fingerprint: string, requestId: string): Promise<PaidOutcome> {
+  /** Null when nobody knows the payment, or when it may be claimed again. */
+  private async answerIfKnown(call: Call): Promise<PaidOutcome | null> {
+    const known = await this.store.find(call.key);
+    return known === null || mayClaimAgain(known, call.fingerprint) ? null : this.answerKnown(known, call);
+  }
+
+  private async answerKnown(payment: Payment, { fingerprint, request }: Call): Promise<PaidOutcome> {
     if (payment.fingerprint !== fingerprint)
       return { kind: 'error', error: new TollboxError('payment_reused'), charged: chargedOf(payment), payment };
-    return this.outcomes.awaitOutcome(payment.id, requestId);
+    return this.outcomes.ofKnown(payment, request.requestId);
   }
-}
-
-function mayClaimAgain(payment: Payment, fingerprint: string): boolean {
-  return payment.state === 'voided' && payment.voidRetryable && payment.fingerprint === fingerprint;
 }

@@ -57,7 +57,6 @@ export function chargedOf(payment: Payment): boolean | 'unknown' {
     case 'expired':
       return false;
     case 'claimed':
-    case 'executed':
     case 'queued':
     case 'broadcast':
     case 'unknown':

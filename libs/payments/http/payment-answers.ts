@@ -15,6 +15,7 @@ export interface AnswerContext {
   readonly x402Version: 1 | 2;
 }
 
+const PRIVATE: Headers = { 'Cache-Control': 'private, no-store' };
 const json = (body: unknown): Buffer => Buffer.from(JSON.stringify(body), 'utf8');
 
 /** The 402 of an unpaid request: v2 terms in the header, v1 terms and BlockRun's keys in the body. */
@@ -28,6 +29,8 @@ export function answerOf(outcome: PaidOutcome, context: AnswerContext): Prepared
   switch (outcome.kind) {
     case 'paid':
       return new PreparedAnswer(outcome.answer.status, paidHeaders(outcome.payment, context), outcome.answer.body);
+    case 'released':
+      return new PreparedAnswer(outcome.answer.status, { ...PRIVATE, ...paymentId(outcome.payment) }, outcome.answer.body);
     case 'voided':
       return new PreparedAnswer(
         outcome.answer.status,
@@ -94,7 +97,7 @@ function paidHeaders(payment: Payment, context: AnswerContext): Headers {
     'PAYMENT-RESPONSE': receipt,
     'X-PAYMENT-RESPONSE': receipt,
     'X-Payment-Receipt': transaction,
-    'Cache-Control': 'private, no-store',
+    ...PRIVATE,
     ...paymentId(payment),
   };
 }

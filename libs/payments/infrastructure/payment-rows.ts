@@ -112,10 +112,31 @@ export function appendPaymentEvent(client: PoolClient, event: PaymentEventInput)
   return appendPaymentEvents(client, [event]);
 }
 
-/** Channels of NOTIFY; both are hints, sent with the transaction that they tell about. */
+/** Channels of NOTIFY; both are hints, sent with the transaction that they tell about. Payloads of the first are ids, with commas. */
 export const PAYMENT_CHANNEL = 'tollbox_payment';
 export const QUEUE_CHANNEL = 'tollbox_queue';
 
-export async function notifyPaymentChanged(client: PoolClient, paymentId: string): Promise<void> {
-  await client.query('SELECT pg_notify($1, $2)', [PAYMENT_CHANNEL, paymentId]);
+/** A payload of NOTIFY has to be shorter than 8000 bytes; an id and its comma take 37. */
+const IDS_PER_NOTIFICATION = 200;
+
+/** One notification for many payments. */
+export async function notifyPaymentsChanged(client: PoolClient, paymentIds: readonly string[]): Promise<void> {
+  if (paymentIds.length === 0) return;
+  const payloads = [];
+  for (let start = 0; start < paymentIds.length; start += IDS_PER_NOTIFICATION)
+    payloads.push(paymentIds.slice(start, start + IDS_PER_NOTIFICATION).join(','));
+  await client.query({
+    name: 'payments.notify',
+    text: 'SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload',
+    values: [PAYMENT_CHANNEL, payloads],
+  });
+}
+
+export function notifyPaymentChanged(client: PoolClient, paymentId: string): Promise<void> {
+  return notifyPaymentsChanged(client, [paymentId]);
+}
+
+/** Tells the settlers that something is queued; many of one transaction become one. */
+export async function notifyQueued(client: PoolClient): Promise<void> {
+  await client.query({ name: 'payments.notify_queued', text: 'SELECT pg_notify($1, $2)', values: [QUEUE_CHANNEL, ''] });
 }

@@ -22,7 +22,10 @@ export class PostgresPaymentSignals implements PaymentSignals {
 
   async start(): Promise<void> {
     const client = new Client({ connectionString: this.connectionString, application_name: 'tollbox-signals', keepAlive: true });
-    client.on('notification', ({ channel, payload }) => this.wake(channel === QUEUE_CHANNEL ? QUEUE_KEY : (payload ?? '')));
+    client.on('notification', ({ channel, payload = '' }) => {
+      if (channel === QUEUE_CHANNEL) this.wake(QUEUE_KEY);
+      else for (const paymentId of payload.split(',')) this.wake(paymentId);
+    });
     client.on('error', (error) => {
       this.onProblem(error);
       this.reconnectLater(client);

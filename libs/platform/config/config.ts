@@ -150,6 +150,15 @@ export const environmentSchema = z.object({
   ),
   CREDITS_MIN_TOPUP_ATOMIC: atomic('10000', 'Smallest top-up of credits in atomic USDC.'),
   MAX_IN_FLIGHT_PAYMENTS_PER_PAYER: integer(1, 10_000, 64, 'Claimed and unsettled payments of one wallet.'),
+  SETTLEMENT_MODE: z
+    .enum(['auto', 'confirm'])
+    .default('auto')
+    .describe('`auto` answers cheap calls of known wallets before settlement, under the caps below; `confirm` answers none.'),
+  OPTIMISTIC_CAP_PER_PAYER_ATOMIC: atomic(
+    '50000',
+    'Unsettled sum of one wallet up to which its calls are answered before settlement.',
+  ),
+  OPTIMISTIC_CAP_TOTAL_ATOMIC: atomic('50000000', 'The same sum of all wallets together.'),
   MAX_REFUSED_PAYMENTS_PER_PAYER_PER_HOUR: integer(
     1,
     10_000,

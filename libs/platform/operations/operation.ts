@@ -42,6 +42,11 @@ export interface Operation<Body = unknown> {
   readonly answer: ZodType;
   /** What of this body decides its price; absent when every body costs the same. */
   priceAttributes?(body: Body): PriceAttributes;
+  /**
+   * Whether the answer may go out before its payment settles, to a wallet that has earned it: for what is cheap to lose.
+   * Absent means no.
+   */
+  readonly mayAnswerEarly?: boolean;
   /** Longest time from claim to answer for this body, in milliseconds. */
   deadlineMs(body: Body): number;
   /** Rejects with a TollboxError (404, 410, 429, 503) when the owner may not run this now. Has no side effect. */

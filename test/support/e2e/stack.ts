@@ -71,6 +71,7 @@ export class Stack {
       SETTLEMENT_LEASE_MS: '2000',
       SETTLEMENT_POLL_MS: '100',
       CLAIM_LEASE_MS: '2000',
+      SETTLEMENT_MODE: 'confirm', // receipts at once; optimistic answers have their own spec
       REAPER_INTERVAL_MS: '300',
       REQUESTS_PER_MINUTE_PER_IP: '1000000',
       ...(controlPlane?.environment ?? {}),

@@ -2,6 +2,7 @@ import { Pool } from 'pg';
 import { privateKeyToAccount, type PrivateKeyAccount } from 'viem/accounts';
 import { z } from 'zod';
 import type { Chain } from '@tollbox/devstack/chain';
+import { Journal } from '@tollbox/ledger/infrastructure/journal';
 import { AwaitOutcome } from '@tollbox/payments/application/await-outcome';
 import { ClaimPayment } from '@tollbox/payments/application/claim-payment';
 import { ConcludeClaim } from '@tollbox/payments/application/conclude-claim';
@@ -121,7 +122,7 @@ export class PaymentsHarness {
       nowMs: () => Date.now(),
     });
     const verify = new VerifyPayment(NETWORK, viemChain, await loadSignatureRecovery());
-    const store = new PaymentsRepository(pool);
+    const store = new PaymentsRepository(pool, new Journal(NETWORK.caip2));
     return new PaymentsHarness(
       config,
       database,
@@ -196,6 +197,8 @@ export class PaymentsHarness {
       leaseMs: config.CLAIM_LEASE_MS,
       maxInFlightPerPayer: config.MAX_IN_FLIGHT_PAYMENTS_PER_PAYER,
       maxRefusedPerPayerPerHour: config.MAX_REFUSED_PAYMENTS_PER_PAYER_PER_HOUR,
+      optimisticCapPerPayerAtomic: config.OPTIMISTIC_CAP_PER_PAYER_ATOMIC,
+      optimisticCapTotalAtomic: config.OPTIMISTIC_CAP_TOTAL_ATOMIC,
     };
     const onProblem = (error: unknown, what: string) => void this.problems.push(`${what}: ${String(error)}`);
     return new PayForOperation(
@@ -209,7 +212,10 @@ export class PaymentsHarness {
         { leaseHolder, leaseMs: config.CLAIM_LEASE_MS, onProblem },
       ),
       new AwaitOutcome(this.store, this.signals, recover, config.SETTLEMENT_CONFIRM_WAIT_MS),
-      [privateKeyToAccount(SETTLEMENT_KEY).address.toLowerCase() as Hex],
+      {
+        houseWallets: [privateKeyToAccount(SETTLEMENT_KEY).address.toLowerCase() as Hex],
+        answersEarly: config.SETTLEMENT_MODE === 'auto',
+      },
     );
   }
 

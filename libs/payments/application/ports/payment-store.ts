@@ -1,5 +1,6 @@
 import type { Authorization } from '../../domain/authorization';
-import type { Payment, PayerKind, PaymentKey, SettlementMode, StoredAnswer } from '../../domain/payment';
+import type { ClaimRules } from '../../domain/claim-decision';
+import type { Payment, PayerKind, PaymentKey, StoredAnswer } from '../../domain/payment';
 import type { Hex } from '../../domain/networks';
 
 export interface NewClaim {
@@ -18,7 +19,8 @@ export interface NewClaim {
   readonly method: string;
   readonly path: string;
   readonly bodySha256: string;
-  readonly settlementMode: SettlementMode;
+  /** Whether the operation may be answered before its payment settles; the claim decides whether it is. */
+  readonly mayAnswerEarly: boolean;
 }
 
 /** What the chain said of the payer, at one block. */
@@ -29,12 +31,9 @@ export interface FundsAtBlock {
   readonly spentNonces: readonly Hex[];
 }
 
-export interface ClaimLimits {
+export interface ClaimLimits extends ClaimRules {
   readonly leaseHolder: string;
   readonly leaseMs: number;
-  readonly maxInFlightPerPayer: number;
-  /** Payments that the chain refused within the last hour; at this number the wallet waits. */
-  readonly maxRefusedPerPayerPerHour: number;
 }
 
 export type ClaimResult =
@@ -61,17 +60,19 @@ export interface VoidVerdict {
   readonly actor: string;
 }
 
-/** Every method is one transaction. State changes are compare-and-set and append an event. */
+/** Every method is one transaction, or a part of one for many callers. State changes are compare-and-set and append an event. */
 export interface PaymentStore {
   find(key: PaymentKey): Promise<Payment | null>;
   findById(id: string): Promise<Payment | null>;
+  /** The payment as it is now. */
+  refresh(payment: Payment): Promise<Payment>;
   /** The stored answer; null when there is none, or none any more. */
   readAnswer(id: string): Promise<StoredAnswer | null>;
   /** One lock per payer: look again, weigh balance against live payments, insert or claim the next attempt. */
   claim(claim: NewClaim, funds: FundsAtBlock, limits: ClaimLimits): Promise<ClaimResult>;
   /** False when the claim is no longer held. */
   renewLease(claim: ClaimRef, leaseMs: number): Promise<boolean>;
-  /** claimed → executed → queued with the final answer bytes. False when the claim is no longer held. */
+  /** claimed → queued with the final answer bytes; the revenue is booked. False when the claim is no longer held. */
   complete(claim: ClaimRef, answer: StoredAnswer, retentionMs: number): Promise<boolean>;
   /** claimed → voided. False when the claim is no longer held. */
   void(claim: ClaimRef, verdict: VoidVerdict): Promise<boolean>;

@@ -9,6 +9,7 @@ import { DATABASE_MARGIN_MS } from './margins';
 export class ExecOperation implements Operation<ExecBody> {
   readonly name = 'sandbox.exec';
   readonly answer = execAnswerSchema;
+  readonly mayAnswerEarly = true;
 
   constructor(
     readonly body: BodySchemas['exec'],

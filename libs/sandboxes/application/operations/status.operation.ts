@@ -8,6 +8,7 @@ import { DATABASE_MARGIN_MS } from './margins';
 export class StatusOperation implements Operation<StatusBody> {
   readonly name = 'sandbox.status';
   readonly answer = statusAnswerSchema;
+  readonly mayAnswerEarly = true;
 
   constructor(
     readonly body: BodySchemas['status'],

@@ -10,6 +10,7 @@ import { DATABASE_MARGIN_MS } from './margins';
 export class TerminateOperation implements Operation<TerminateBody> {
   readonly name = 'sandbox.terminate';
   readonly answer = terminateAnswerSchema;
+  readonly mayAnswerEarly = true;
 
   constructor(
     readonly body: BodySchemas['terminate'],

@@ -1,0 +1,165 @@
+import type { Pool, PoolClient } from 'pg';
+import { executed } from '@tollbox/ledger/domain/postings/payment';
+import type { Journal } from '@tollbox/ledger/infrastructure/journal';
+import { Batcher } from '@tollbox/platform/database/batcher';
+import { isRefusedByData } from '@tollbox/platform/database/sql-errors';
+import { inTransaction } from '@tollbox/platform/database/transaction';
+import type { ClaimRef, VoidVerdict } from '../application/ports/payment-store';
+import type { SettlementMode, StoredAnswer } from '../domain/payment';
+import { notifyPaymentsChanged, notifyQueued } from './payment-rows';
+
+interface Completion {
+  readonly claim: ClaimRef;
+  readonly answer: StoredAnswer;
+  readonly retentionMs: number;
+}
+
+interface Voiding {
+  readonly claim: ClaimRef;
+  readonly verdict: VoidVerdict;
+}
+
+interface CompletedRow {
+  id: string;
+  operation: string;
+  operation_id: string;
+  payer: string;
+  amount_atomic: string;
+  price_atomic: string;
+  round: number;
+  settlement_mode: SettlementMode;
+}
+
+const MAX_BATCH = 128;
+/** Answers can be megabytes; a batch of them stays a statement of some. */
+const MAX_BATCH_BYTES = 2_097_152;
+const MAX_WAITING = 10_000;
+const OVERLAP_AFTER_MS = 100;
+
+/** `validBefore`, but a day from now at most: an authorization that never ends does not keep its answer for ever. */
+const VALID_UNTIL = `to_timestamp(least(valid_before, extract(epoch FROM now()) + 86400)::double precision)`;
+
+/**
+ * Ends claims in batches, each batch in one transaction with its events, its rows of the journal and one notification.
+ * Every result says whether the claim was still held.
+ */
+export class PaymentConclusions {
+  private readonly completions = new Batcher<Completion, boolean>({
+    maxSize: MAX_BATCH,
+    maxWeight: MAX_BATCH_BYTES,
+    weightOf: ({ answer }) => answer.body.length,
+    maxInFlight: 4,
+    overlapAfterMs: OVERLAP_AFTER_MS,
+    maxWaiting: MAX_WAITING,
+    run: (items) => this.completeAll(items),
+    isItemFault: isRefusedByData,
+  });
+  private readonly voidings = new Batcher<Voiding, boolean>({
+    maxSize: MAX_BATCH,
+    maxInFlight: 4,
+    overlapAfterMs: OVERLAP_AFTER_MS,
+    maxWaiting: MAX_WAITING,
+    run: (items) => this.voidAll(items),
+    isItemFault: isRefusedByData,
+  });
+
+  constructor(
+    private readonly pool: Pool,
+    private readonly journal: Journal,
+  ) {}
+
+  complete(completion: Completion): Promise<boolean> {
+    return this.completions.submit(completion);
+  }
+
+  void(voiding: Voiding): Promise<boolean> {
+    return this.voidings.submit(voiding);
+  }
+
+  private completeAll(items: readonly Completion[]): Promise<boolean[]> {
+    return inTransaction(this.pool, async (client) => {
+      const done = await this.queueAll(client, items);
+      const postings = [...done.values()].flatMap((row) =>
+        executed({
+          id: row.id,
+          operation: row.operation,
+          operationId: row.operation_id,
+          wallet: row.payer,
+          amountAtomic: BigInt(row.amount_atomic),
+          priceAtomic: BigInt(row.price_atomic),
+          round: row.round,
+          settlementMode: row.settlement_mode,
+        }),
+      );
+      await this.journal.append(client, postings);
+      if (done.size > 0) await notifyQueued(client);
+      return items.map(({ claim }) => done.has(claim.paymentId));
+    });
+  }
+
+  private async queueAll(client: PoolClient, items: readonly Completion[]): Promise<ReadonlyMap<string, CompletedRow>> {
+    const { rows } = await client.query<CompletedRow>({
+      name: 'payments.complete_all',
+      text: `WITH item AS (
+        SELECT * FROM json_to_recordset($1::json) AS item (id uuid, attempt int, holder text, status int, body text, retention_ms double precision)
+      ), done AS (
+        UPDATE payments SET state = 'queued', executed_at = now(), queued_at = now(), answer_status = item.status,
+          answer_body = convert_to(item.body, 'UTF8'), lease_holder = NULL, lease_expires_at = NULL,
+          answer_expires_at = ${VALID_UNTIL} + make_interval(secs => item.retention_ms / 1000)
+        FROM item WHERE payments.id = item.id AND payments.state = 'claimed' AND payments.attempt = item.attempt
+          AND payments.lease_holder = item.holder
+        RETURNING payments.id, payments.attempt, item.holder, item.status, operation, operation_id, payer, amount_atomic, price_atomic, round, settlement_mode
+      ), events AS (
+        INSERT INTO payment_events (payment_id, attempt, kind, from_state, to_state, actor, detail)
+        SELECT id, attempt, 'executed', 'claimed', 'queued', holder, jsonb_build_object('answerStatus', status) FROM done
+      )
+      SELECT id, operation, operation_id, payer, amount_atomic, price_atomic, round, settlement_mode FROM done`,
+      values: [
+        JSON.stringify(
+          items.map(({ claim, answer, retentionMs }) => ({
+            ...identity(claim),
+            status: answer.status,
+            body: answer.body.toString('utf8'),
+            retention_ms: retentionMs,
+          })),
+        ),
+      ],
+    });
+    return new Map(rows.map((row) => [row.id, row]));
+  }
+
+  private voidAll(items: readonly Voiding[]): Promise<boolean[]> {
+    return inTransaction(this.pool, async (client) => {
+      const { rows } = await client.query<{ id: string }>({
+        name: 'payments.void_all',
+        text: `WITH item AS (
+          SELECT * FROM json_to_recordset($1::json) AS item (id uuid, attempt int, holder text, status int, body text, code text,
+            retryable boolean, actor text)
+        ), done AS (
+          UPDATE payments SET state = 'voided', void_code = item.code, void_retryable = item.retryable, answer_status = item.status,
+            answer_body = convert_to(item.body, 'UTF8'), answer_expires_at = ${VALID_UNTIL}, lease_holder = NULL, lease_expires_at = NULL
+          FROM item WHERE payments.id = item.id AND payments.state = 'claimed' AND payments.attempt = item.attempt
+            AND payments.lease_holder = item.holder
+          RETURNING payments.id, payments.attempt, item.actor, item.code, item.retryable
+        ), events AS (
+          INSERT INTO payment_events (payment_id, attempt, kind, from_state, to_state, actor, detail)
+          SELECT id, attempt, 'voided', 'claimed', 'voided', actor, jsonb_build_object('code', code, 'retryable', retryable) FROM done
+        )
+        SELECT id FROM done`,
+        values: [
+          JSON.stringify(
+            items.map(({ claim, verdict: { code, retryable, answer, actor } }) => ({
+              ...identity(claim),
+              ...{ status: answer.status, body: answer.body.toString('utf8'), code, retryable, actor },
+            })),
+          ),
+        ],
+      });
+      const done = new Set(rows.map(({ id }) => id));
+      await notifyPaymentsChanged(client, [...done]);
+      return items.map(({ claim }) => done.has(claim.paymentId));
+    });
+  }
+}
+
+const identity = ({ paymentId, attempt, leaseHolder }: ClaimRef) => ({ id: paymentId, attempt, holder: leaseHolder });
