@@ -13,5 +13,5 @@ if (!hasNativeEngine) {
 export default defineConfig({
   schema: path.join('prisma', 'schema.prisma'),
   migrations: { path: path.join('prisma', 'migrations') },
-  datasource: { url: process.env['DATABASE_URL'] ?? 'postgresql://127.0.0.1/none' },
+  datasource: { url: process.env['MIGRATION_DATABASE_URL'] ?? process.env['DATABASE_URL'] ?? 'postgresql://127.0.0.1/none' },
 });

@@ -1,12 +1,13 @@
-import { ensureDatabase } from './database';
-import { migrateDeploy } from './migrate';
+import { migrateFor } from './migrate';
 
-/** `npm run migrate`: brings the database of DATABASE_URL to this version's schema; creates it when it is missing. */
+/**
+ * `npm run migrate`: brings the database of DATABASE_URL to this version's schema; creates it when it is missing. With
+ * MIGRATION_DATABASE_URL the owner migrates, and the login of DATABASE_URL gets the application's rights.
+ */
 async function main(): Promise<void> {
   const url = process.env['DATABASE_URL'];
   if (!url) throw new Error('DATABASE_URL is not set');
-  await ensureDatabase(url);
-  const applied = await migrateDeploy(url);
+  const applied = await migrateFor(url, process.env['MIGRATION_DATABASE_URL'] ?? url);
   process.stdout.write(applied.length === 0 ? 'the database is up to date\n' : `applied ${applied.join(', ')}\n`);
 }
 

@@ -2,7 +2,8 @@ import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Client } from 'pg';
-import { createDatabase, withClient, withDatabaseName } from './database';
+import { ensureApplicationLogin, userOf } from './application-login';
+import { createDatabase, ensureDatabase, withClient, withDatabaseName } from './database';
 import { projectRoot } from './paths';
 
 /** The advisory lock, the table and the checksums are those of `prisma migrate deploy`: both may be used on one database. */
@@ -66,6 +67,12 @@ async function apply(client: Client, migration: Migration): Promise<void> {
   await client.query('UPDATE _prisma_migrations SET finished_at = now(), applied_steps_count = 1 WHERE id = $1', [id]);
 }
 
+/** Also for the tables of a migration that was applied after a newer one. */
+async function grantRights(client: Client): Promise<void> {
+  const { rows } = await client.query(`SELECT 1 FROM pg_proc WHERE proname = 'grant_application_rights'`);
+  if (rows.length > 0) await client.query('SELECT grant_application_rights()');
+}
+
 /**
  * Applies the migrations that the database does not have yet and returns their names. Several processes may call it at
  * once. Throws MigrationError after an earlier failure or when an applied migration was edited since.
@@ -88,8 +95,20 @@ export async function migrateDeploy(
         throw new MigrationError(`migration ${migration.name} was changed after it was applied to this database`);
       }
     }
+    if (applied.length > 0) await grantRights(client);
     return applied; // the lock ends with the connection
   });
+}
+
+/**
+ * Brings the database of `applicationUrl` to this version's schema as its owner, and makes the application's login where it
+ * is another one than the owner's. Creates the database when it is missing. Returns the names of what was applied.
+ */
+export async function migrateFor(applicationUrl: string, ownerUrl: string): Promise<string[]> {
+  await ensureDatabase(ownerUrl);
+  const applied = await migrateDeploy(ownerUrl);
+  if (userOf(applicationUrl) !== userOf(ownerUrl)) await ensureApplicationLogin(ownerUrl, applicationUrl);
+  return applied;
 }
 
 /** Creates a migrated database that others are copied from: `createDatabase(adminUrl, x, { template: name })`. */

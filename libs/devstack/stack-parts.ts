@@ -1,11 +1,12 @@
 import { privateKeyToAccount } from 'viem/accounts';
 import { Chain, DEV_ACCOUNT_INDEX, devAccount, DevAccount, DevChainId, startChain, USDC_ADDRESS } from './chain';
-import { ensureDatabase, withClient } from './database';
+import { createApplicationLogin } from './application-login';
+import { withClient } from './database';
 import { findOrStartEngine } from './engine';
 import { removeContainers } from './engine-client';
 import { ensureSandboxImage } from './image';
 import { installationLabel } from './leftovers';
-import { migrateDeploy } from './migrate';
+import { migrateDeploy, migrateFor } from './migrate';
 import { startPostgres } from './postgres';
 import { Run } from './run-record';
 import { Teardown } from './teardown';
@@ -25,7 +26,10 @@ export interface PartContext {
 }
 
 export interface DatabasePart {
+  /** For the gateway, the worker and everybody who looks: a login that owns nothing. */
   readonly url: string;
+  /** Migrates, and sees the connections of all logins. */
+  readonly ownerUrl: string;
   readonly pid: number | null;
 }
 
@@ -39,23 +43,24 @@ function watch(context: PartContext, name: string, exited: Promise<unknown>): vo
   });
 }
 
-/** DATABASE_URL, else a PostgreSQL of our own; migrated. */
+/** DATABASE_URL, migrated by MIGRATION_DATABASE_URL where its login owns nothing; else a PostgreSQL of our own. */
 export async function bootDatabase(context: PartContext): Promise<DatabasePart> {
   const given = context.given['DATABASE_URL'];
   if (given) {
-    await ensureDatabase(given);
-    const applied = await migrateDeploy(given);
+    const ownerUrl = context.given['MIGRATION_DATABASE_URL'] ?? given;
+    const applied = await migrateFor(given, ownerUrl);
     context.log(`database: given by DATABASE_URL, ${applied.length} migrations applied`);
-    return { url: given, pid: null };
+    return { url: given, ownerUrl, pid: null };
   }
   const postgres = await startPostgres({ directory: context.run.directory, durable: true });
   context.teardown.add('PostgreSQL', () => postgres.stop());
   watch(context, 'PostgreSQL', postgres.exited);
   context.run.addChild('postgres', postgres.pid);
-  const url = await postgres.createDatabase(DATABASE_NAME);
-  await migrateDeploy(url);
+  const ownerUrl = await postgres.createDatabase(DATABASE_NAME);
+  await migrateDeploy(ownerUrl);
+  const url = await createApplicationLogin(ownerUrl);
   context.log(`database: PostgreSQL of our own on port ${postgres.port}`);
-  return { url, pid: postgres.pid };
+  return { url, ownerUrl, pid: postgres.pid };
 }
 
 export interface ChainPart {

@@ -87,6 +87,7 @@ function processEnvironment(
   return {
     ...options.given,
     DATABASE_URL: database.url,
+    MIGRATION_DATABASE_URL: undefined, // the owner's login is for migrations only
     RPC_URL: chain.rpcUrl,
     X402_NETWORK: chain.chainId === 8453 ? 'base' : 'base-sepolia',
     PAY_TO: chain.payTo,
@@ -178,7 +179,7 @@ export async function bootStack(asked: StackOptions): Promise<Stack> {
     const known: { stack?: Stack; installationId?: string } = {};
     teardown.add('the sandboxes', async () => {
       if (known.installationId === undefined || provider.dockerHost === null) return;
-      await removeInstallationContainers(database.url, known.installationId, provider.dockerHost);
+      await removeInstallationContainers(database.ownerUrl, known.installationId, provider.dockerHost);
     });
     const env = processEnvironment(options, database, chain, provider);
     const live = await startProcesses(options, run, teardown, env, chain.settlementPrivateKey, () => {

@@ -1,4 +1,5 @@
 import type { PrivateKeyAccount } from 'viem/accounts';
+import { createApplicationLogin } from '@tollbox/devstack/application-login';
 import { createTemplateDatabase } from '@tollbox/devstack/migrate';
 import { startPostgres, type Postgres } from '@tollbox/devstack/postgres';
 import { Run } from '@tollbox/devstack/run-record';
@@ -23,7 +24,8 @@ beforeAll(async () => {
   run.addChild('postgres', postgres.pid);
   await createTemplateDatabase(postgres.url('postgres'), 'template_of_this_server');
   const url = await postgres.createDatabase('crashing', { template: 'template_of_this_server' });
-  const database = { name: 'crashing', url, drop: () => Promise.resolve() };
+  const applicationUrl = await createApplicationLogin(url);
+  const database = { name: 'crashing', url, applicationUrl, drop: () => Promise.resolve() };
   stack = await Stack.start({ database, env: { DATABASE_CONNECTION_TIMEOUT_MS: '2000' } });
   stack.pool.on('error', () => undefined); // the test's own idle connections break as well
   payers = [await stack.wallet(1, 10_000_000n)];

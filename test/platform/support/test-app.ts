@@ -43,7 +43,7 @@ export function testConfig(databaseUrl: string, env: Record<string, string> = {}
 /** The platform's parts as the gateway composes them, on a database of its own. */
 export async function startTestApp(metadata: ModuleMetadata = {}, env: Record<string, string> = {}): Promise<TestApp> {
   const database = await testDatabase();
-  const config = testConfig(database.url, env);
+  const config = testConfig(database.applicationUrl, env);
   const clock = new SettableClock();
   const imports = [PlatformModule.forRoot(config, 'spec'), HttpModule, AccessModule, AdminModule, ...(metadata.imports ?? [])];
   const builder = Test.createTestingModule({ ...metadata, imports })

@@ -59,7 +59,7 @@ export class Stack {
     const controlPlane = provider === 'modal' ? await LocalControlPlane.start() : null;
     const engine = testEngine();
     const env = {
-      DATABASE_URL: database.url,
+      DATABASE_URL: database.applicationUrl,
       RPC_URL: chain.rpcUrl,
       PAY_TO,
       PORT: '0',

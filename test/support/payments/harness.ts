@@ -89,7 +89,10 @@ export class PaymentsHarness {
     readonly chain: Chain,
     /** What payments see of the chain; a test can make it lag. */
     readonly node: LaggingNode,
+    /** What a spec looks and changes with, as the owner. */
     readonly pool: Pool,
+    /** What the payments work with, as the application. */
+    readonly application: Pool,
     readonly store: PaymentsRepository,
     readonly settlements: SettlementRepository,
     readonly signals: PostgresPaymentSignals,
@@ -101,7 +104,7 @@ export class PaymentsHarness {
     const [database, chain] = await Promise.all([testDatabase(), testChain()]);
     const node = await LaggingNode.start(chain.rpcUrl);
     const config = loadConfig({
-      DATABASE_URL: database.url,
+      DATABASE_URL: database.applicationUrl,
       RPC_URL: node.url,
       PAY_TO,
       SETTLEMENT_PRIVATE_KEY: SETTLEMENT_KEY,
@@ -111,8 +114,9 @@ export class PaymentsHarness {
       CLAIM_LEASE_MS: '1000',
       ...overrides,
     });
-    const pool = new Pool({ connectionString: database.url, max: 20 });
-    const signals = new PostgresPaymentSignals(database.url, () => undefined);
+    const pool = new Pool({ connectionString: database.url, max: 4 });
+    const application = new Pool({ connectionString: database.applicationUrl, max: 20 });
+    const signals = new PostgresPaymentSignals(database.applicationUrl, () => undefined);
     await signals.start();
     const viemChain = new ViemChain({
       network: NETWORK,
@@ -122,15 +126,16 @@ export class PaymentsHarness {
       nowMs: () => Date.now(),
     });
     const verify = new VerifyPayment(NETWORK, viemChain, await loadSignatureRecovery());
-    const store = new PaymentsRepository(pool, new Journal(NETWORK.caip2));
+    const store = new PaymentsRepository(application, new Journal(NETWORK.caip2));
     return new PaymentsHarness(
       config,
       database,
       chain,
       node,
       pool,
+      application,
       store,
-      new SettlementRepository(pool, NETWORK.caip2),
+      new SettlementRepository(application, NETWORK.caip2),
       signals,
       viemChain,
       verify,
@@ -270,7 +275,7 @@ export class PaymentsHarness {
   async stop(): Promise<void> {
     await this.stopSettler();
     await this.signals.close();
-    await this.pool.end();
+    await Promise.all([this.pool.end(), this.application.end()]);
     await this.node.stop();
     await Promise.all([this.chain.stop(), this.database.drop()]);
   }

@@ -1,5 +1,6 @@
 /** What global-setup.ts tells the workers. */
 export const ENV = {
+  applicationDatabaseUrl: 'TOLLBOX_TEST_APPLICATION_DATABASE_URL',
   databaseAdminUrl: 'TOLLBOX_TEST_DATABASE_ADMIN_URL',
   dockerHost: 'TOLLBOX_TEST_DOCKER_HOST',
   imageReferences: 'TOLLBOX_TEST_SANDBOX_IMAGE_REFERENCES',

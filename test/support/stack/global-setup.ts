@@ -1,3 +1,4 @@
+import { createApplicationLogin } from '@tollbox/devstack/application-login';
 import { devContracts } from '@tollbox/devstack/contracts';
 import { findOrStartEngine } from '@tollbox/devstack/engine';
 import { ensureSandboxImage } from '@tollbox/devstack/image';
@@ -20,6 +21,7 @@ export default async function globalSetup(): Promise<void> {
   run.addChild('postgres', postgres.pid);
   keepForTeardown(() => postgres.stop());
   await createTemplateDatabase(postgres.url('postgres'), TEMPLATE_DATABASE);
+  process.env[ENV.applicationDatabaseUrl] = await createApplicationLogin(postgres.url(TEMPLATE_DATABASE));
   process.env[ENV.databaseAdminUrl] = postgres.url('postgres');
   const log = (line: string) => process.stderr.write(`${line}\n`);
   await ensurePython(log);

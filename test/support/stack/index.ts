@@ -16,7 +16,10 @@ function fromGlobalSetup(name: string): string {
 
 export interface TestDatabase {
   readonly name: string;
+  /** As its owner, who may do everything. */
   readonly url: string;
+  /** As the login of the gateway and the worker. */
+  readonly applicationUrl: string;
   /** Ends all connections to it and removes it. */
   drop(): Promise<void>;
 }
@@ -26,7 +29,8 @@ export async function testDatabase(options: { migrated?: boolean } = {}): Promis
   const adminUrl = fromGlobalSetup(ENV.databaseAdminUrl);
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   const url = await createDatabase(adminUrl, name, options.migrated === false ? {} : { template: TEMPLATE_DATABASE });
-  return { name, url, drop: () => dropDatabase(adminUrl, name) };
+  const applicationUrl = withDatabaseName(fromGlobalSetup(ENV.applicationDatabaseUrl), name);
+  return { name, url, applicationUrl, drop: () => dropDatabase(adminUrl, name) };
 }
 
 /** URL of another database of the test server, for specs that create one themselves. */
