@@ -76,8 +76,13 @@ export interface ChainPart {
   readonly own: Chain | null;
 }
 
-function walletOf(privateKey: string | undefined): string | null {
-  return privateKey === undefined ? null : privateKeyToAccount(privateKey as `0x${string}`).address;
+/** Addresses of the comma-separated keys, comma-separated. */
+function walletsOf(privateKeys: string | undefined): string | null {
+  if (privateKeys === undefined) return null;
+  return privateKeys
+    .split(',')
+    .map((key) => privateKeyToAccount(key.trim() as `0x${string}`).address)
+    .join(',');
 }
 
 /** RPC_URL with the wallets of the configuration, else a chain of our own with development wallets. */
@@ -91,7 +96,7 @@ export async function bootChain(context: PartContext): Promise<ChainPart> {
     const payTo = given['PAY_TO'];
     if (!payTo) throw new Error('RPC_URL is given, so PAY_TO is needed too: the wallet that receives the payments');
     context.log('chain: given by RPC_URL; no development money and no development keys');
-    const wallet = walletOf(givenKey);
+    const wallet = walletsOf(givenKey);
     return {
       rpcUrl,
       chainId,
@@ -111,8 +116,9 @@ export async function bootChain(context: PartContext): Promise<ChainPart> {
   const agents = DEV_ACCOUNT_INDEX.agents.map(devAccount);
   for (const agent of agents) await chain.mint(agent.address, AGENT_BALANCE_ATOMIC);
   const settlementPrivateKey = givenKey ?? devAccount(DEV_ACCOUNT_INDEX.settlement).privateKey;
-  const settlementWallet = walletOf(settlementPrivateKey);
-  if (givenKey !== undefined) await chain.rpc('anvil_setBalance', [settlementWallet, ETH_FOR_SETTLEMENT]);
+  const settlementWallet = walletsOf(settlementPrivateKey);
+  if (givenKey !== undefined)
+    for (const wallet of settlementWallet?.split(',') ?? []) await chain.rpc('anvil_setBalance', [wallet, ETH_FOR_SETTLEMENT]);
   context.log(`chain: our own (id ${chainId}) at ${chain.rpcUrl}, ${agents.length} agents with 1,000 USDC each`);
   const payTo = given['PAY_TO'] ?? devAccount(DEV_ACCOUNT_INDEX.payTo).address;
   return {

@@ -26,14 +26,15 @@ import { PriceListsController } from './http/price-lists.controller';
 import { assertChain } from './infrastructure/assert-chain';
 import { instanceName } from './infrastructure/instance-name';
 import { PostgresOwnPayments } from './infrastructure/own-payments';
+import { JsonRpc } from './infrastructure/json-rpc';
 import { PostgresPaymentSignals } from './infrastructure/payment-signals';
 import { PriceListRepository } from './infrastructure/price-list.repository';
 import { PaymentsRepository } from './infrastructure/payments.repository';
 import { SettlementRepository } from './infrastructure/settlement.repository';
 import { loadSignatureRecovery } from './infrastructure/signature-recovery';
 import { ViemChain } from './infrastructure/viem-chain';
-import { ViemSettlementWallet } from './infrastructure/viem-wallet';
 import { ChainWalletSignatures } from './infrastructure/wallet-signatures';
+import { RpcSettlementWallet, settlementGas } from './infrastructure/rpc-settlement-wallet';
 import { settlementWalletAddress } from './infrastructure/settlement-address';
 import { SettlementRunner } from './settlement-runner';
 
@@ -208,12 +209,13 @@ function workerProviders(): Provider[] {
       ) => {
         if (config.SETTLEMENT_PRIVATE_KEY === undefined) throw new Error('SETTLEMENT_PRIVATE_KEY is needed by the worker');
         const network = networkOf(config);
+        const rpc = new JsonRpc(config.RPC_URL, config.RPC_TIMEOUT_MS);
         return new SettlementRunner({
           config,
           payments,
-          store: new SettlementRepository(pool, network.caip2),
+          store: new SettlementRepository(pool, network.caip2, new Journal(network.caip2)),
           chain,
-          wallet: new ViemSettlementWallet(chain, network, config.SETTLEMENT_PRIVATE_KEY),
+          wallets: config.SETTLEMENT_PRIVATE_KEY.map((key) => new RpcSettlementWallet(rpc, network, key, settlementGas(config))),
           signals,
           recover,
           operations,

@@ -2,15 +2,19 @@ import type { OnApplicationBootstrap, BeforeApplicationShutdown } from '@nestjs/
 import type { Config } from '@tollbox/platform/config/config';
 import type { PhaseObserver } from '@tollbox/platform/faults/phase-boundaries';
 import type { OperationRegistry } from '@tollbox/platform/operations/operation';
-import type { EvmChain, SettlementWallet } from './application/ports/evm-chain';
+import { FollowBatches } from './application/follow-batches';
+import { KeyRail } from './application/key-rail';
+import { OpenBatches } from './application/open-batches';
+import type { EvmChain } from './application/ports/evm-chain';
 import type { PaymentSignals, PaymentStore } from './application/ports/payment-store';
+import type { SettlementRail } from './application/ports/settlement-rail';
 import type { SettlementStore } from './application/ports/settlement-store';
+import type { SettlementWallet } from './application/ports/settlement-wallet';
 import { PaymentUpkeep } from './application/payment-upkeep';
 import type { RecoverClaim } from './application/recover-claim';
 import { ResolvePayment } from './application/resolve-payment';
-import { ResolveTransactions } from './application/resolve-transactions';
 import { RevokeRefused } from './application/revoke-refused';
-import { SendQueued } from './application/send-queued';
+import { SendBatch } from './application/send-batch';
 import { SettlementLoop } from './application/settlement-loop';
 import { WatchReorgs } from './application/watch-reorgs';
 
@@ -19,7 +23,8 @@ export interface SettlementParts {
   readonly payments: PaymentStore;
   readonly store: SettlementStore;
   readonly chain: EvmChain;
-  readonly wallet: SettlementWallet;
+  /** One a signing key. */
+  readonly wallets: readonly SettlementWallet[];
   readonly signals: PaymentSignals;
   readonly recover: RecoverClaim;
   readonly operations: OperationRegistry;
@@ -28,42 +33,60 @@ export interface SettlementParts {
   readonly onProblem: (error: unknown, what: string) => void;
 }
 
+/** The rail of one signing key. */
+function keyRail(parts: SettlementParts, wallet: SettlementWallet): SettlementRail {
+  const { config, store, chain, onProblem } = parts;
+  const resolve = new ResolvePayment(chain);
+  const open = new OpenBatches(store, wallet.address);
+  const sender = new SendBatch(store, chain, wallet, resolve, open, parts.phases, {
+    policy: {
+      size: config.SETTLEMENT_BATCH_SIZE,
+      maxAgeMs: config.SETTLEMENT_BATCH_AGE_MS,
+      urgentBelowMs: config.SETTLEMENT_URGENT_BELOW_MS,
+    },
+    maxInFlight: config.SETTLEMENT_MAX_IN_FLIGHT,
+    maxFeePerGasWei: config.SETTLEMENT_MAX_FEE_PER_GAS_WEI,
+    singleGasLimit: BigInt(config.SETTLEMENT_GAS_LIMIT),
+    onProblem,
+  });
+  const follower = new FollowBatches(store, wallet, resolve, sender, open, {
+    unknownAfterMs: config.SETTLEMENT_UNKNOWN_AFTER_MS,
+    bumpAfterMs: config.SETTLEMENT_BUMP_AFTER_MS,
+    dropAfterMs: config.SETTLEMENT_DROP_AFTER_MS,
+    maxFeePerGasWei: config.SETTLEMENT_MAX_FEE_PER_GAS_WEI,
+    onProblem,
+  });
+  return new KeyRail(`settler:${config.X402_NETWORK}:${wallet.address}`, sender, follower);
+}
+
 /** Composes the settler and the upkeep, and runs them for the life of the process. */
 export class SettlementRunner implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly loop: SettlementLoop;
+  private readonly loops: readonly SettlementLoop[];
   private readonly upkeep: PaymentUpkeep;
 
   constructor(parts: SettlementParts) {
-    const { config, store, chain, wallet, onProblem } = parts;
-    const resolve = new ResolvePayment(store, chain);
-    const send = new SendQueued(store, chain, wallet, resolve, parts.phases, {
-      maxFeePerGasWei: config.SETTLEMENT_MAX_FEE_PER_GAS_WEI,
-      gasLimit: BigInt(config.SETTLEMENT_GAS_LIMIT),
-      onProblem,
-    });
-    const resolveAll = new ResolveTransactions(store, chain, wallet, resolve, send, {
-      unknownAfterMs: config.SETTLEMENT_UNKNOWN_AFTER_MS,
-      onProblem,
-    });
-    const steps = { send, resolve: resolveAll };
-    this.loop = new SettlementLoop(store, parts.signals, steps, {
-      leaseName: `settler:${config.X402_NETWORK}:${wallet.address}`,
-      leaseHolder: parts.leaseHolder,
-      leaseMs: config.SETTLEMENT_LEASE_MS,
-      maxInFlight: config.SETTLEMENT_MAX_IN_FLIGHT,
-      pollMs: config.SETTLEMENT_POLL_MS,
-      onProblem,
-    });
+    const { config, store, chain, onProblem } = parts;
+    const rails = parts.wallets.map((wallet) => keyRail(parts, wallet));
+    this.loops = rails.map(
+      (rail) =>
+        new SettlementLoop(rail, store, parts.signals, {
+          leaseHolder: parts.leaseHolder,
+          leaseMs: config.SETTLEMENT_LEASE_MS,
+          pollMs: config.SETTLEMENT_POLL_MS,
+          onProblem,
+        }),
+    );
     const revoke = new RevokeRefused(parts.payments, parts.operations, onProblem);
-    this.upkeep = new PaymentUpkeep(parts.payments, parts.recover, revoke, new WatchReorgs(store, chain), { onProblem });
+    const reorgs = new WatchReorgs(store, chain, config.SETTLEMENT_CONFIRMATIONS);
+    this.upkeep = new PaymentUpkeep(parts.payments, parts.recover, revoke, reorgs, { onProblem });
   }
 
   onApplicationBootstrap(): void {
-    this.loop.start();
+    for (const loop of this.loops) loop.start();
     this.upkeep.start();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    await Promise.all([this.loop.stop(), this.upkeep.stop()]);
+    await Promise.all([...this.loops.map((loop) => loop.stop()), this.upkeep.stop()]);
   }
 }

@@ -3,7 +3,6 @@ import { createWalletClient, http, parseAbi, parseSignature as splitSignature, t
 import { baseSepolia } from 'viem/chains';
 import { devPrivateKey } from '@tollbox/platform/config/dev-keys';
 import { transferCallData } from '@tollbox/payments/infrastructure/transfer-call';
-import { ViemSettlementWallet } from '@tollbox/payments/infrastructure/viem-wallet';
 import { PaymentsHarness, NETWORK, PAY_TO, PRICE_ATOMIC } from '../support/payments/harness';
 import { accountOf, randomNonce, signAuthorization, v2Header } from '../support/payments/sign';
 
@@ -184,7 +183,6 @@ describe('the settler', () => {
     const { hash } = await storeAsDeadWorker({ send: false });
     // The key is used behind our back, with the nonce of the stored transaction.
     await wallet(accountOf(devPrivateKey(0))).sendTransaction({ to: elsewhere.address, value: 1n });
-    await world.pool.query(`UPDATE settlement_transactions SET stored_at = now() - interval '6 seconds'`);
     world.startSettler('worker-2');
     const settled = await outcome;
     expect(settled.kind).toBe('paid');
@@ -205,16 +203,24 @@ describe('the settler', () => {
     await world.pool.query(`UPDATE leases SET expires_at = now() - interval '1 second'`);
     const second = await world.settlements.acquireLease('settler:test', 'worker-2', 60_000);
     expect(second!.fence).toBe(first!.fence + 1n);
-    const bytes = {
-      signer: accountOf(devPrivateKey(0)).address.toLowerCase() as `0x${string}`,
-      evmNonce: 0n,
-      raw: '0x01',
-      hash: '0x02',
-    } as const;
-    await expect(world.settlements.storeTransaction(first!, '00000000-0000-4000-8000-000000000000', bytes)).rejects.toThrow(
-      'held by another process',
-    );
+    const payer = await world.payer(PRICE_ATOMIC);
+    const outcome = world.pay((await signedHeader(payer)).header);
+    await isQueued();
+    const [key] = world.wallets();
+    const { fees } = await key!.look();
+    const selection = { limit: 1, order: 'deadline_first', except: [] } as const;
+    await expect(
+      world.settlements.takeQueued(selection, (payments, storeBatch) =>
+        storeBatch(first!, key!.address, payments, async (evmNonce) => ({
+          ...(await key!.signTransfers(payments, evmNonce, fees)),
+          evmNonce,
+        })),
+      ),
+    ).rejects.toThrow('held by another process');
     expect((await world.pool.query('SELECT 1 FROM settlement_transactions')).rowCount).toBe(0);
+    expect(await world.states()).toEqual({ queued: 1 });
+    world.startSettler();
+    expect((await outcome).kind).toBe('paid');
   });
 
   it('settles everything once with two workers on one database', async () => {
@@ -246,20 +252,19 @@ describe('the settler', () => {
   });
 
   async function storeAsDeadWorker(options: { send: boolean }): Promise<{ hash: `0x${string}` }> {
-    const key = new ViemSettlementWallet(world.viemChain, NETWORK, devPrivateKey(0));
-    const [payment] = await world.settlements.listQueued(1);
-    const lease = await world.settlements.acquireLease(`settler:base-sepolia:${key.address}`, 'dead-worker', 1_000);
-    const signed = await key.signTransfer(
-      payment!.authorization,
-      payment!.signature,
-      await key.pendingNonce(),
-      200_000n,
-      await key.fees(),
-    );
-    const evmNonce = await key.pendingNonce();
-    await world.settlements.storeTransaction(lease!, payment!.id, { ...signed, signer: key.address, evmNonce });
-    if (options.send) await key.send(signed.raw);
-    return { hash: signed.hash };
+    const [key] = world.wallets();
+    const lease = await world.settlements.acquireLease(`settler:base-sepolia:${key!.address}`, 'dead-worker', 1_000);
+    const { fees, pendingNonce } = await key!.look();
+    const selection = { limit: 1, order: 'deadline_first', except: [] } as const;
+    const [stored] = await world.settlements.takeQueued(selection, async (payments, storeBatch) => {
+      const batch = await storeBatch(lease!, key!.address, payments, async () => ({
+        ...(await key!.signTransfers(payments, pendingNonce, fees)),
+        evmNonce: pendingNonce,
+      }));
+      return batch.bytes;
+    });
+    if (options.send) await key!.send([stored!.raw]);
+    return { hash: stored!.hash };
   }
 });
 

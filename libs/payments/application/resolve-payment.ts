@@ -1,26 +1,29 @@
 import type { Payment } from '../domain/payment';
 import type { AuthorizationUse, AuthorizedTransfer, EvmChain, MinedTransaction } from './ports/evm-chain';
-import type { Inclusion, SettlementStore } from './ports/settlement-store';
+import type { Verdict } from './ports/settlement-store';
 
 /** Refusals that are about nonce, balance and time, on which the look at the chain has the last word. */
 const CONTRADICTED = /used or canceled|exceeds balance|expired|not yet valid|no refusal/i;
 const STILL_OPEN = 'no refusal';
 
 /**
- * Decides a payment from what the chain shows, and from nothing else. Anybody may submit an authorization, so a failed
- * transaction of ours does not mean that no money came.
+ * What the chain shows of a payment, and nothing else. Anybody may submit an authorization, so a failed transaction of
+ * ours does not mean that no money came. Null: the outcome stays open for now.
  */
 export class ResolvePayment {
-  constructor(
-    private readonly store: SettlementStore,
-    private readonly chain: EvmChain,
-  ) {}
+  constructor(private readonly chain: EvmChain) {}
 
-  /** The transaction that carried the payment is in a block. False when the chain leaves the outcome open for now. */
-  async fromMined(payment: Payment, hash: `0x${string}`, mined: MinedTransaction): Promise<boolean> {
+  /** The transaction that carried the payment is in a block. */
+  async fromMined(payment: Payment, hash: `0x${string}`, mined: MinedTransaction, wasAlone: boolean): Promise<Verdict | null> {
     const moved = mined.transfers.some((transfer) => pays(payment, transfer));
-    if (moved) return this.settle(payment, { transactionHash: hash, blockNumber: mined.blockNumber, blockHash: mined.blockHash });
-    return this.fromRefusal(payment, 'the transaction moved no money', mined.blockNumber);
+    if (moved) {
+      const inclusion = { transactionHash: hash, blockNumber: mined.blockNumber, blockHash: mined.blockHash };
+      return { payment, to: 'settled', inclusion };
+    }
+    if (wasAlone) return this.fromRefusal(payment, 'the transaction moved no money', mined.blockNumber);
+    // In company something else may have spoiled it: what the chain does not refuse for good is tried again.
+    const proof = await this.prove(payment, mined.blockNumber);
+    return proof === 'nothing' ? { payment, to: 'queued', reason: 'moved_no_money' } : proof;
   }
 
   /**
@@ -28,41 +31,52 @@ export class ResolvePayment {
    * over, else failed. Nodes lag behind each other, so a look from before the claim (or before `atLeastBlock`) proves
    * nothing, and a refusal that contradicts the look is asked for again later. Money that came all the same is seen by
    * its event, whatever the state says.
-   * @returns false when the outcome stays open for now
    */
-  async fromRefusal(payment: Payment, refusal: string, atLeastBlock = 0n): Promise<boolean> {
-    const { payer, nonce } = payment.key;
-    const { valueAtomic, validBefore } = payment.authorization;
-    const use = await this.chain.findAuthorizationUse(payer, nonce, payment.claimedAtBlock);
-    if (use !== null) return this.fromUse(payment, use);
-    const snapshot = await this.chain.payerSnapshot(payer, [nonce]);
-    if (snapshot.blockNumber < payment.claimedAtBlock || snapshot.blockNumber < atLeastBlock) return false;
-    if (snapshot.used.get(nonce) === true) return false;
-    if (validBefore <= snapshot.blockTimestampS) return this.store.expire(payment, 'the authorization expired');
-    if (snapshot.balanceAtomic < valueAtomic) return this.store.fail(payment, 'insufficient_funds');
-    if (CONTRADICTED.test(refusal)) return false;
-    return this.store.fail(payment, refusal);
+  async fromRefusal(payment: Payment, refusal: string, atLeastBlock = 0n): Promise<Verdict | null> {
+    const proof = await this.prove(payment, atLeastBlock);
+    if (proof !== 'nothing') return proof;
+    return CONTRADICTED.test(refusal) ? null : { payment, to: 'failed', reason: refusal };
   }
 
-  /** False when the node knows that the nonce is used and shows no event of it yet. */
-  async fromUsedNonce(payment: Payment): Promise<boolean> {
+  /** Null when the node knows that the nonce is used and shows no event of it yet. */
+  async fromUsedNonce(payment: Payment): Promise<Verdict | null> {
     const use = await this.chain.findAuthorizationUse(payment.key.payer, payment.key.nonce, payment.claimedAtBlock);
-    return use === null ? false : this.fromUse(payment, use);
+    return use === null ? null : verdictOf(payment, use);
   }
 
-  private async fromUse(payment: Payment, use: AuthorizationUse): Promise<boolean> {
-    if (use.kind === 'canceled') return this.store.fail(payment, 'authorization_canceled');
-    return transferPays(payment, use) ? this.settle(payment, use) : this.store.fail(payment, 'authorization_used_elsewhere');
+  /** A payment whose transaction can no longer be mined: what the chain shows, else the queue again. */
+  async fromDisplaced(payment: Payment): Promise<Verdict | null> {
+    const { payer, nonce } = payment.key;
+    const used = await this.fromUsedNonce(payment);
+    if (used !== null) return used;
+    const snapshot = await this.chain.payerSnapshot(payer, [nonce]);
+    return snapshot.used.get(nonce) === true ? null : { payment, to: 'queued', reason: 'transaction_displaced' };
   }
 
   /** Ends a payment that can no longer be mined: its time is over and its nonce is not used. */
-  async expireIfOver(payment: Payment): Promise<void> {
-    if (payment.authorization.validBefore * 1000n <= BigInt(Date.now())) await this.fromRefusal(payment, STILL_OPEN);
+  async ifOver(payment: Payment): Promise<Verdict | null> {
+    if (payment.authorization.validBefore * 1000n > BigInt(Date.now())) return null;
+    return this.fromRefusal(payment, STILL_OPEN);
   }
 
-  private settle(payment: Payment, inclusion: Inclusion): Promise<boolean> {
-    return this.store.settle(payment, inclusion);
+  private async prove(payment: Payment, atLeastBlock: bigint): Promise<Verdict | 'nothing' | null> {
+    const { payer, nonce } = payment.key;
+    const { valueAtomic, validBefore } = payment.authorization;
+    const use = await this.chain.findAuthorizationUse(payer, nonce, payment.claimedAtBlock);
+    if (use !== null) return verdictOf(payment, use);
+    const snapshot = await this.chain.payerSnapshot(payer, [nonce]);
+    if (snapshot.blockNumber < payment.claimedAtBlock || snapshot.blockNumber < atLeastBlock) return null;
+    if (snapshot.used.get(nonce) === true) return null;
+    if (validBefore <= snapshot.blockTimestampS) return { payment, to: 'expired', reason: 'the authorization expired' };
+    if (snapshot.balanceAtomic < valueAtomic) return { payment, to: 'failed', reason: 'insufficient_funds' };
+    return 'nothing';
   }
+}
+
+function verdictOf(payment: Payment, use: AuthorizationUse): Verdict {
+  if (use.kind === 'canceled') return { payment, to: 'failed', reason: 'authorization_canceled' };
+  if (transferPays(payment, use)) return { payment, to: 'settled', inclusion: use };
+  return { payment, to: 'failed', reason: 'authorization_used_elsewhere' };
 }
 
 function pays(payment: Payment, transfer: AuthorizedTransfer): boolean {

@@ -1,81 +1,134 @@
 import type { PaymentSignals } from './ports/payment-store';
+import type { SettlementRail } from './ports/settlement-rail';
 import { LeaseLostError, type Lease, type SettlementStore } from './ports/settlement-store';
-import type { ResolveTransactions } from './resolve-transactions';
-import type { SendQueued } from './send-queued';
 
 export interface SettlementLoopOptions {
-  /** The lease of the signing key: `settler:<network>:<address>`. */
-  readonly leaseName: string;
   readonly leaseHolder: string;
   readonly leaseMs: number;
-  readonly maxInFlight: number;
   readonly pollMs: number;
   readonly onProblem: (error: unknown, what: string) => void;
 }
 
-export interface SettlementSteps {
-  readonly send: SendQueued;
-  readonly resolve: ResolveTransactions;
+/** First pause while something is on its way; it doubles up to the poll interval. */
+const FIRST_PAUSE_MS = 4;
+
+/** Waits for a time or for `wake`, whichever comes first. */
+class Alarm {
+  private ring: (() => void) | null = null;
+  private isRung = false;
+
+  wake(): void {
+    this.isRung = true;
+    this.ring?.();
+  }
+
+  async wait(ms: number): Promise<void> {
+    if (!this.isRung) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ms);
+        this.ring = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      this.ring = null;
+    }
+    this.isRung = false;
+  }
 }
 
-/** First pause while transactions are on their way; it doubles up to the poll interval. */
-const FIRST_PAUSE_MS = 10;
-
-/** Drives the settlement queue of one signing key. Any number of workers may run it; the lease lets one of them sign. */
+/**
+ * Drives one rail. Any number of workers may run it; the lease lets one of them act. Sending and following run beside
+ * each other: while one batch waits for its block, what gathers meanwhile is the next one.
+ */
 export class SettlementLoop {
   private stopping = false;
-  private running: Promise<void> | null = null;
+  private running: Promise<unknown> | null = null;
+  private lease: Lease | null = null;
+  private asking: Promise<void> | null = null;
+  private askAgainAtMs = 0;
+  private readonly sender = new Alarm();
+  private readonly follower = new Alarm();
 
   constructor(
+    private readonly rail: SettlementRail,
     private readonly store: SettlementStore,
     private readonly signals: PaymentSignals,
-    private readonly steps: SettlementSteps,
     private readonly options: SettlementLoopOptions,
   ) {}
 
   start(): void {
-    this.running ??= this.loop();
+    this.running ??= Promise.all([this.listen(), this.sendQueued(), this.followOpen()]);
   }
 
-  /** Ends after the step that runs now. */
+  /** Ends after the steps that run now. */
   async stop(): Promise<void> {
     this.stopping = true;
+    this.sender.wake();
+    this.follower.wake();
     await this.running;
-  }
-
-  private async loop(): Promise<void> {
-    let lease: Lease | null = null;
-    let renewAtMs = 0;
-    let pauseMs = FIRST_PAUSE_MS;
-    while (!this.stopping) {
-      const queued = this.signals.queued(this.options.pollMs);
-      let open = 0;
-      let progressed = false;
-      try {
-        // Storing proves the lease in any case; renewing it early keeps others from taking it.
-        if (lease === null || Date.now() >= renewAtMs) {
-          renewAtMs = Date.now() + this.options.leaseMs / 3;
-          lease = await this.store.acquireLease(this.options.leaseName, this.options.leaseHolder, this.options.leaseMs);
-        }
-        if (lease !== null) ({ open, progressed } = await this.pass(lease));
-      } catch (error) {
-        if (error instanceof LeaseLostError) lease = null;
-        this.options.onProblem(error, 'settlement pass');
-      }
-      pauseMs = progressed ? FIRST_PAUSE_MS : Math.min(pauseMs * 2, this.options.pollMs);
-      if (progressed && open === 0) continue; // more may be queued than one pass could take
-      if (open > 0) await Promise.race([queued, new Promise((resolve) => setTimeout(resolve, pauseMs))]);
-      else await queued;
-    }
+    const lease = this.lease;
+    this.lease = null;
     if (lease !== null)
       await this.store.releaseLease(lease).catch((error: unknown) => this.options.onProblem(error, 'releasing the lease'));
   }
 
-  /** What is on its way first, then what is queued: a transaction of a dead process is found before its nonce is passed. */
-  private async pass(lease: Lease): Promise<{ open: number; progressed: boolean }> {
-    const before = await this.steps.resolve.resolveAll();
-    const sent = await this.steps.send.send(lease, Math.max(0, this.options.maxInFlight - before));
-    if (sent.length === 0) return { open: before, progressed: false };
-    return { open: await this.steps.resolve.resolveAll(), progressed: true };
+  private async listen(): Promise<void> {
+    while (!this.stopping) {
+      await this.signals.queued(this.options.pollMs);
+      this.sender.wake();
+    }
+  }
+
+  private async sendQueued(): Promise<void> {
+    while (!this.stopping) {
+      const report = await this.attempt('sending queued payments', (lease) => this.rail.send(lease));
+      if (report !== null && report.taken > 0) {
+        this.follower.wake();
+        continue; // more may be queued than one batch could take
+      }
+      await this.sender.wait(Math.min(report?.lookAgainMs ?? this.options.pollMs, this.options.pollMs));
+    }
+  }
+
+  private async followOpen(): Promise<void> {
+    let pauseMs = FIRST_PAUSE_MS;
+    let openBefore = 0;
+    while (!this.stopping) {
+      const report = await this.attempt('following open transactions', (lease) => this.rail.follow(lease));
+      const { open, ended } = report ?? { open: 0, ended: 0 };
+      if (ended > 0) this.sender.wake(); // there is room again
+      pauseMs = ended > 0 || open > openBefore ? FIRST_PAUSE_MS : Math.min(pauseMs * 2, this.options.pollMs);
+      openBefore = open;
+      await this.follower.wait(open > 0 ? pauseMs : this.options.pollMs);
+    }
+  }
+
+  /** Null when the lease is somebody else's, or the step failed. */
+  private async attempt<T>(what: string, step: (lease: Lease) => Promise<T>): Promise<T | null> {
+    try {
+      const lease = await this.heldLease();
+      return lease === null ? null : await step(lease);
+    } catch (error) {
+      if (error instanceof LeaseLostError) this.lease = null;
+      this.options.onProblem(error, what);
+      return null;
+    }
+  }
+
+  /** Storing proves the lease in any case; renewing it early keeps others from taking it. */
+  private async heldLease(): Promise<Lease | null> {
+    if (Date.now() >= this.askAgainAtMs) this.asking ??= this.askForLease().finally(() => (this.asking = null));
+    if (this.asking !== null) await this.asking;
+    return this.lease;
+  }
+
+  private async askForLease(): Promise<void> {
+    const { leaseHolder, leaseMs } = this.options;
+    try {
+      this.lease = await this.store.acquireLease(this.rail.leaseName, leaseHolder, leaseMs);
+    } finally {
+      this.askAgainAtMs = Date.now() + (this.lease === null ? leaseMs / 10 : leaseMs / 3);
+    }
   }
 }

@@ -1,7 +1,7 @@
-import type { EvmChain } from './ports/evm-chain';
-import type { SettlementStore } from './ports/settlement-store';
+import type { Confirmations, EvmChain } from './ports/evm-chain';
+import type { SettlementStore, Verdict } from './ports/settlement-store';
 
-/** Blocks behind the head that are looked at again. Base has not replaced deeper ones. */
+/** Blocks behind the head that are looked at again at least. Base has not replaced deeper ones. */
 const DEPTH_BLOCKS = 64n;
 const MAX_RECORDS = 2_000;
 
@@ -14,15 +14,19 @@ export class WatchReorgs {
   constructor(
     private readonly store: SettlementStore,
     private readonly chain: EvmChain,
+    /** A block is looked at again until the chain calls it so. */
+    private readonly confirmations: Confirmations,
   ) {}
 
   async check(): Promise<void> {
     const head = await this.chain.latestBlockNumber();
-    const since = head > DEPTH_BLOCKS ? head - DEPTH_BLOCKS : 0n;
+    const final = this.confirmations === 'latest' ? head : await this.chain.blockNumberAt(this.confirmations);
+    const lookedAt = head > DEPTH_BLOCKS ? head - DEPTH_BLOCKS : 0n;
+    const since = final < lookedAt ? final : lookedAt;
     const mined = await this.lost(await this.store.listMinedSince(since, MAX_RECORDS));
     for (const record of mined) await this.store.reopenTransaction(record);
     const byOthers = await this.lost(await this.store.listSettledByOthersSince(since, MAX_RECORDS));
-    for (const payment of byOthers) await this.store.requeue(payment, 'block_lost');
+    await this.store.decide(byOthers.map((payment): Verdict => ({ payment, to: 'queued', reason: 'block_lost' })));
   }
 
   /**

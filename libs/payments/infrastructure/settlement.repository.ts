@@ -1,67 +1,48 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
+import type { Journal } from '@tollbox/ledger/infrastructure/journal';
 import { acquireLease, releaseLease } from '@tollbox/platform/database/leases';
 import { inTransaction } from '@tollbox/platform/database/transaction';
-import type { MinedTransaction, SignedTransaction } from '../application/ports/evm-chain';
+import type { MinedTransaction } from '../application/ports/evm-chain';
 import {
   LeaseLostError,
-  type Inclusion,
   type Lease,
   type MinedRecord,
+  type QueuedPayment,
+  type QueueOrder,
+  type QueueSelection,
   type SettlementStore,
-  type StoredTransaction,
+  type StoreBatch,
+  type StoredBatch,
+  type StoredBytes,
+  type Verdict,
 } from '../application/ports/settlement-store';
+import type { SignedTransaction } from '../application/ports/settlement-wallet';
 import type { Hex } from '../domain/networks';
 import type { Payment } from '../domain/payment';
-import type { PaymentState } from '../domain/payment-state';
-import {
-  appendPaymentEvent,
-  appendPaymentEvents,
-  notifyPaymentChanged,
-  PAYMENT_COLUMNS,
-  QUEUE_CHANNEL,
-  toPayment,
-  type PaymentRow,
-} from './payment-rows';
+import { PAYMENT_COLUMNS, toPayment, type PaymentRow } from './payment-rows';
+import { SettlementReorgs } from './settlement-reorgs';
+import { BYTES_COLUMNS, toBatches, type BytesRow } from './settlement-rows';
+import { broadcastPostings, SettlementVerdicts } from './settlement-verdicts';
 
-interface TransactionRow {
-  id: string;
-  signer: Hex;
-  evm_nonce: string;
-  raw_transaction: Hex;
-  transaction_hash: Hex;
-  state: 'stored' | 'sent';
-  age_ms: string;
-}
-
-const TRANSACTION_COLUMNS = `id, signer, evm_nonce, raw_transaction, transaction_hash, state,
-  floor(extract(epoch FROM now() - stored_at) * 1000)::bigint AS age_ms`;
-
-const toTransaction = (row: TransactionRow): StoredTransaction => ({
-  id: row.id,
-  signer: row.signer,
-  evmNonce: BigInt(row.evm_nonce),
-  raw: row.raw_transaction,
-  hash: row.transaction_hash,
-  state: row.state,
-  ageMs: Number(row.age_ms),
-});
-
-interface StateChange {
-  readonly to: PaymentState;
-  readonly kind: string;
-  /** Assignments beside the state, with placeholders from $4 on. */
-  readonly set: string;
-  readonly values: readonly unknown[];
-  readonly detail: Readonly<Record<string, unknown>>;
-}
+const ORDER: Readonly<Record<QueueOrder, string>> = {
+  waiting_payers_first: 'settlement_mode, valid_before, id', // 'confirm' sorts before 'optimistic'
+  deadline_first: 'valid_before, id',
+};
 
 /** The settlement queue, its leases and its signed transactions in PostgreSQL. */
 export class SettlementRepository implements SettlementStore {
+  private readonly verdicts: SettlementVerdicts;
+  private readonly reorgs: SettlementReorgs;
+
   constructor(
     private readonly pool: Pool,
     private readonly network: string,
-  ) {}
+    private readonly journal: Journal,
+  ) {
+    this.verdicts = new SettlementVerdicts(pool, journal);
+    this.reorgs = new SettlementReorgs(pool, network, journal);
+  }
 
   acquireLease(name: string, holder: string, ttlMs: number): Promise<Lease | null> {
     return acquireLease(this.pool, name, holder, ttlMs);
@@ -71,243 +52,210 @@ export class SettlementRepository implements SettlementStore {
     return releaseLease(this.pool, lease);
   }
 
-  async listQueued(limit: number): Promise<readonly Payment[]> {
-    return this.listPayments(`WHERE state = 'queued' AND network = $1 ORDER BY valid_before, id LIMIT $2`, [this.network, limit]);
-  }
-
-  async listUnresolvedTransactions(signer: Hex): Promise<readonly StoredTransaction[]> {
-    const { rows } = await this.pool.query<TransactionRow>(
-      `SELECT ${TRANSACTION_COLUMNS} FROM settlement_transactions
-       WHERE network = $1 AND signer = $2 AND state IN ('stored', 'sent') ORDER BY evm_nonce`,
-      [this.network, signer],
-    );
-    return rows.map(toTransaction);
-  }
-
-  async highestNonce(signer: Hex): Promise<bigint | null> {
-    const { rows } = await this.pool.query<{ highest: string | null }>(
-      `SELECT max(evm_nonce) AS highest FROM settlement_transactions WHERE network = $1 AND signer = $2 AND state <> 'dropped'`,
-      [this.network, signer],
-    );
-    return rows[0]?.highest == null ? null : BigInt(rows[0].highest);
-  }
-
-  async paymentsOf(settlementTransactionId: string): Promise<readonly Payment[]> {
-    return this.listPayments('WHERE settlement_transaction_id = $1', [settlementTransactionId]);
-  }
-
-  async storeTransaction(
-    lease: Lease,
-    paymentId: string,
-    transaction: SignedTransaction & { signer: Hex; evmNonce: bigint },
-  ): Promise<StoredTransaction | null> {
+  async takeQueued<T>(
+    selection: QueueSelection,
+    work: (payments: readonly QueuedPayment[], storeBatch: StoreBatch) => Promise<T>,
+  ): Promise<T> {
     return inTransaction(this.pool, async (client) => {
-      await this.proveLease(client, lease);
-      const { rows: queued } = await client.query<{ attempt: number }>(
-        `SELECT attempt FROM payments WHERE id = $1 AND state = 'queued' FOR UPDATE`,
-        [paymentId],
-      );
-      if (queued[0] === undefined) return null;
-      const { rows } = await client.query<TransactionRow>(
-        `INSERT INTO settlement_transactions (id, network, signer, evm_nonce, fence, raw_transaction, transaction_hash, state)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 'stored') RETURNING ${TRANSACTION_COLUMNS}`,
-        [
-          randomUUID(),
-          this.network,
-          transaction.signer,
-          transaction.evmNonce.toString(),
-          lease.fence.toString(),
-          transaction.raw,
-          transaction.hash,
-        ],
-      );
-      const stored = rows[0];
-      if (stored === undefined) throw new Error('an inserted transaction returned no row');
-      await client.query(
-        `UPDATE payments SET state = 'broadcast', settlement_transaction_id = $2, broadcast_at = now() WHERE id = $1`,
-        [paymentId, stored.id],
-      );
-      await appendPaymentEvent(client, {
-        paymentId,
-        attempt: queued[0].attempt,
-        kind: 'broadcast',
-        from: 'queued',
-        to: 'broadcast',
-        actor: lease.holder,
-        detail: {
-          transactionHash: transaction.hash,
-          signer: transaction.signer,
-          evmNonce: transaction.evmNonce.toString(),
-          fence: lease.fence.toString(),
-        },
+      const { rows } = await client.query<PaymentRow & { queued_for_ms: string }>({
+        name: `settlement.take_${selection.order}`,
+        text: `SELECT ${PAYMENT_COLUMNS}, floor(extract(epoch FROM now() - queued_at) * 1000)::bigint AS queued_for_ms
+          FROM payments WHERE state = 'queued' AND network = $1 AND id <> ALL ($3::uuid[])
+            AND NOT EXISTS (SELECT 1 FROM installation WHERE settlement_paused_at IS NOT NULL)
+          ORDER BY ${ORDER[selection.order]} LIMIT $2 FOR UPDATE SKIP LOCKED`,
+        values: [this.network, selection.limit, selection.except],
       });
-      return toTransaction(stored);
+      const payments = rows.map((row) => ({ ...toPayment(row), queuedForMs: Number(row.queued_for_ms) }));
+      return work(payments, (lease, signer, chosen, sign) => this.storeBatch(client, lease, signer, chosen, sign));
     });
   }
 
-  /** Holds the lease's row until commit, so that no other process can take the lease before the bytes are stored. */
-  private async proveLease(client: PoolClient, lease: Lease): Promise<void> {
-    const { rowCount } = await client.query(
-      'SELECT 1 FROM leases WHERE name = $1 AND holder = $2 AND fence = $3 AND expires_at > now() FOR UPDATE',
-      [lease.name, lease.holder, lease.fence.toString()],
-    );
-    if (rowCount !== 1) throw new LeaseLostError(lease.name);
-  }
-
-  async markSent(transactionId: string): Promise<void> {
-    await this.pool.query(
-      `UPDATE settlement_transactions SET state = 'sent', sent_at = now() WHERE id = $1 AND state = 'stored'`,
-      [transactionId],
-    );
-  }
-
-  async markMined(transactionId: string, mined: MinedTransaction): Promise<void> {
-    await this.pool.query(
-      `UPDATE settlement_transactions SET state = $2, block_number = $3, block_hash = $4, gas_used = $5, effective_gas_price_wei = $6,
-         resolved_at = now() WHERE id = $1`,
-      [
-        transactionId,
-        mined.succeeded ? 'succeeded' : 'reverted',
-        mined.blockNumber.toString(),
-        mined.blockHash,
-        mined.gasUsed.toString(),
-        mined.effectiveGasPriceWei.toString(),
+  private async storeBatch(
+    client: PoolClient,
+    lease: Lease,
+    signer: Hex,
+    payments: readonly Payment[],
+    sign: Parameters<StoreBatch>[3],
+  ): Promise<StoredBatch> {
+    const highest = await this.proveLease(client, lease, signer);
+    const signed = await sign(highest === null ? 0n : highest + 1n);
+    const id = randomUUID();
+    const detail = {
+      transactionHash: signed.hash,
+      signer,
+      evmNonce: signed.evmNonce.toString(),
+      fence: lease.fence.toString(),
+      payments: payments.length,
+    };
+    const { rows } = await client.query<{ moved: number }>({
+      name: 'settlement.store_batch',
+      text: `WITH stored AS (
+          INSERT INTO settlement_transactions (id, batch_id, network, signer, evm_nonce, fence, raw_transaction, transaction_hash, state,
+            gas_limit, max_fee_per_gas_wei, max_priority_fee_per_gas_wei, payment_ids, payment_rounds)
+          VALUES ($1, $1, $2, $3, $4, $5, $6, $7, 'stored', $8, $9, $10, $11::uuid[], $12::int[])
+        ), moved AS (
+          UPDATE payments SET state = 'broadcast', settlement_transaction_id = $1, broadcast_at = now()
+          WHERE id = ANY ($11::uuid[]) AND state = 'queued' RETURNING id, attempt
+        ), told AS (
+          INSERT INTO payment_events (payment_id, attempt, kind, from_state, to_state, actor, detail)
+          SELECT id, attempt, 'broadcast', 'queued', 'broadcast', $13, $14::jsonb FROM moved
+        )
+        SELECT count(*)::int AS moved FROM moved`,
+      values: [
+        ...this.bytesValues(id, lease, signer, signed),
+        payments.map((payment) => payment.id),
+        payments.map((payment) => payment.round),
+        lease.holder,
+        JSON.stringify(detail),
       ],
-    );
+    });
+    if (rows[0]?.moved !== payments.length) throw new Error('payments left the queue although they were locked');
+    await this.journal.append(client, payments.flatMap(broadcastPostings));
+    return {
+      id,
+      signer,
+      evmNonce: signed.evmNonce,
+      paymentCount: payments.length,
+      bytes: [storedBytes(id, signed)],
+    };
   }
 
-  async markDropped(transactionId: string): Promise<void> {
+  private bytesValues(id: string, lease: Lease, signer: Hex, signed: SignedTransaction & { evmNonce: bigint }): unknown[] {
+    return [
+      id,
+      this.network,
+      signer,
+      signed.evmNonce.toString(),
+      lease.fence.toString(),
+      signed.raw,
+      signed.hash,
+      signed.gasLimit.toString(),
+      signed.fees.maxFeePerGasWei.toString(),
+      signed.fees.maxPriorityFeePerGasWei.toString(),
+    ];
+  }
+
+  /**
+   * Holds the lease's row until commit, so that no other process can take the lease before the bytes are stored.
+   * @returns the highest nonce of the key in a stored transaction that was not dropped
+   */
+  private async proveLease(client: PoolClient, lease: Lease, signer: Hex): Promise<bigint | null> {
+    const { rows } = await client.query<{ highest: string | null }>({
+      name: 'settlement.prove_lease',
+      text: `SELECT (SELECT max(evm_nonce) FROM settlement_transactions WHERE network = $4 AND signer = $5 AND state <> 'dropped') AS highest
+        FROM leases WHERE name = $1 AND holder = $2 AND fence = $3 AND expires_at > now() FOR UPDATE OF leases`,
+      values: [lease.name, lease.holder, lease.fence.toString(), this.network, signer],
+    });
+    const held = rows[0];
+    if (held === undefined) throw new LeaseLostError(lease.name);
+    return held.highest === null ? null : BigInt(held.highest);
+  }
+
+  async storeFiller(lease: Lease, signer: Hex, filler: SignedTransaction & { evmNonce: bigint }): Promise<StoredBatch> {
+    return inTransaction(this.pool, async (client) => {
+      await this.proveLease(client, lease, signer);
+      const id = randomUUID();
+      await client.query(
+        `INSERT INTO settlement_transactions (id, batch_id, network, signer, evm_nonce, fence, raw_transaction, transaction_hash, state,
+           gas_limit, max_fee_per_gas_wei, max_priority_fee_per_gas_wei)
+         VALUES ($1, $1, $2, $3, $4, $5, $6, $7, 'stored', $8, $9, $10)`,
+        this.bytesValues(id, lease, signer, filler),
+      );
+      return { id, signer, evmNonce: filler.evmNonce, paymentCount: 0, bytes: [storedBytes(id, filler)] };
+    });
+  }
+
+  async storeReplacement(lease: Lease, batch: StoredBatch, bytes: SignedTransaction): Promise<StoredBytes | null> {
+    return inTransaction(this.pool, async (client) => {
+      await this.proveLease(client, lease, batch.signer);
+      const id = randomUUID();
+      const signed = { ...bytes, evmNonce: batch.evmNonce };
+      const { rowCount } = await client.query(
+        `INSERT INTO settlement_transactions (id, batch_id, replacement, network, signer, evm_nonce, fence, raw_transaction, transaction_hash,
+           state, gas_limit, max_fee_per_gas_wei, max_priority_fee_per_gas_wei)
+         SELECT $1, $11, (SELECT max(replacement) + 1 FROM settlement_transactions WHERE batch_id = $11), $2, $3, $4, $5, $6, $7,
+           'stored', $8, $9, $10
+         FROM settlement_transactions WHERE id = $11 AND state IN ('stored', 'sent')`,
+        [...this.bytesValues(id, lease, batch.signer, signed), batch.id],
+      );
+      return rowCount === 1 ? storedBytes(id, bytes) : null;
+    });
+  }
+
+  async markSent(bytesIds: readonly string[]): Promise<void> {
+    if (bytesIds.length === 0) return;
     await this.pool.query(
-      `UPDATE settlement_transactions SET state = 'dropped', resolved_at = now() WHERE id = $1 AND state IN ('stored', 'sent')`,
-      [transactionId],
+      `UPDATE settlement_transactions SET state = 'sent', sent_at = now() WHERE id = ANY ($1::uuid[]) AND state = 'stored'`,
+      [bytesIds],
     );
   }
 
-  settle(payment: Payment, inclusion: Inclusion): Promise<boolean> {
-    return this.change(payment, {
-      to: 'settled',
-      kind: 'settled',
-      set: 'transaction_hash = $4, block_number = $5, block_hash = $6, settled_at = now(), fail_reason = NULL',
-      values: [inclusion.transactionHash, inclusion.blockNumber.toString(), inclusion.blockHash],
-      detail: { transactionHash: inclusion.transactionHash, blockNumber: inclusion.blockNumber.toString() },
-    });
+  listOpen(signer: Hex): Promise<readonly StoredBatch[]> {
+    return this.listBatches(`signer = $2 AND state IN ('stored', 'sent')`, [signer]);
   }
 
-  fail(payment: Payment, reason: string): Promise<boolean> {
-    return this.change(payment, { to: 'failed', kind: 'failed', set: 'fail_reason = $4', values: [reason], detail: { reason } });
+  listDropped(signer: Hex, withinMs: number): Promise<readonly StoredBatch[]> {
+    const recently = `resolved_at > now() - make_interval(secs => $3::double precision / 1000)`;
+    return this.listBatches(`signer = $2 AND state = 'dropped' AND ${recently}`, [signer, withinMs]);
   }
 
-  expire(payment: Payment, reason: string): Promise<boolean> {
-    return this.change(payment, {
-      to: 'expired',
-      kind: 'expired',
-      set: 'fail_reason = $4, transaction_hash = NULL, block_number = NULL, block_hash = NULL, settled_at = NULL',
-      values: [reason],
-      detail: { reason },
-    });
-  }
-
-  markUnknown(payment: Payment): Promise<boolean> {
-    return this.change(payment, { to: 'unknown', kind: 'outcome_unknown', set: 'settled_at = NULL', values: [], detail: {} });
-  }
-
-  requeue(payment: Payment, reason: string): Promise<boolean> {
-    return this.change(payment, {
-      to: 'queued',
-      kind: 'requeued',
-      set: 'queued_at = now(), settlement_transaction_id = NULL, transaction_hash = NULL, block_number = NULL, block_hash = NULL, settled_at = NULL, fail_reason = $4',
-      values: [reason],
-      detail: { reason },
-    });
-  }
-
-  async listMinedSince(blockNumber: bigint, limit: number): Promise<readonly MinedRecord[]> {
-    const { rows } = await this.pool.query<{ id: string; block_number: string; block_hash: Hex }>(
-      `SELECT id, block_number, block_hash FROM settlement_transactions
-       WHERE network = $1 AND state IN ('succeeded', 'reverted') AND block_number >= $2 ORDER BY block_number DESC LIMIT $3`,
-      [this.network, blockNumber.toString(), limit],
+  private async listBatches(condition: string, values: readonly unknown[]): Promise<readonly StoredBatch[]> {
+    const { rows } = await this.pool.query<BytesRow>(
+      `SELECT ${BYTES_COLUMNS} FROM settlement_transactions WHERE network = $1 AND ${condition} ORDER BY evm_nonce, replacement`,
+      [this.network, ...values],
     );
-    return rows.map((row) => ({ id: row.id, blockNumber: BigInt(row.block_number), blockHash: row.block_hash }));
+    return toBatches(rows);
   }
 
-  async listSettledByOthersSince(
+  async openPaymentsOf(batchId: string): Promise<readonly Payment[]> {
+    const { rows } = await this.pool.query<PaymentRow>(
+      `SELECT ${PAYMENT_COLUMNS} FROM payments WHERE settlement_transaction_id = $1 AND state IN ('broadcast', 'unknown') ORDER BY id`,
+      [batchId],
+    );
+    return rows.map(toPayment);
+  }
+
+  async hasLiveNonce(signer: Hex, evmNonce: bigint): Promise<boolean> {
+    const { rowCount } = await this.pool.query(
+      `SELECT 1 FROM settlement_transactions WHERE network = $1 AND signer = $2 AND evm_nonce = $3 AND state <> 'dropped' LIMIT 1`,
+      [this.network, signer, evmNonce.toString()],
+    );
+    return rowCount === 1;
+  }
+
+  decide(verdicts: readonly Verdict[]): Promise<number> {
+    return this.verdicts.decide(verdicts);
+  }
+
+  conclude(batchId: string, hash: Hex, mined: MinedTransaction, verdicts: readonly Verdict[]): Promise<boolean> {
+    return this.verdicts.conclude(batchId, hash, mined, verdicts);
+  }
+
+  drop(batchId: string, verdicts: readonly Verdict[]): Promise<boolean> {
+    return this.verdicts.drop(batchId, verdicts);
+  }
+
+  listMinedSince(blockNumber: bigint, limit: number): Promise<readonly MinedRecord[]> {
+    return this.reorgs.listMinedSince(blockNumber, limit);
+  }
+
+  listSettledByOthersSince(
     blockNumber: bigint,
     limit: number,
   ): Promise<readonly (Payment & { blockNumber: bigint; blockHash: Hex })[]> {
-    const { rows } = await this.pool.query<PaymentRow>(
-      `SELECT ${PAYMENT_COLUMNS} FROM payments WHERE state = 'settled' AND network = $1 AND block_number >= $2
-         AND NOT EXISTS (SELECT 1 FROM settlement_transactions ours WHERE ours.transaction_hash = payments.transaction_hash)
-       ORDER BY block_number DESC LIMIT $3`,
-      [this.network, blockNumber.toString(), limit],
-    );
-    return rows.flatMap((row) =>
-      row.block_number === null || row.block_hash === null
-        ? []
-        : [{ ...toPayment(row), blockNumber: BigInt(row.block_number), blockHash: row.block_hash as Hex }],
-    );
+    return this.reorgs.listSettledByOthersSince(blockNumber, limit);
   }
 
-  async reopenTransaction(record: MinedRecord): Promise<void> {
-    await inTransaction(this.pool, async (client) => {
-      const { rows } = await client.query<{ transaction_hash: Hex }>(
-        `UPDATE settlement_transactions SET state = 'sent', block_number = NULL, block_hash = NULL, gas_used = NULL,
-           effective_gas_price_wei = NULL, resolved_at = NULL
-         WHERE id = $1 AND block_hash = $2 AND state IN ('succeeded', 'reverted') RETURNING transaction_hash`,
-        [record.id, record.blockHash],
-      );
-      if (rows[0] === undefined) return;
-      const detail = {
-        reason: 'block_lost',
-        transactionHash: rows[0].transaction_hash,
-        blockNumber: record.blockNumber.toString(),
-      };
-      const { rows: lost } = await client.query<{ id: string; attempt: number }>(
-        `UPDATE payments SET state = 'queued', queued_at = now(), settlement_transaction_id = $1, transaction_hash = NULL,
-           block_number = NULL, block_hash = NULL, settled_at = NULL
-         WHERE state = 'settled' AND network = $2 AND transaction_hash = $3 RETURNING id, attempt`,
-        [record.id, this.network, rows[0].transaction_hash],
-      );
-      await client.query(`UPDATE payments SET state = 'broadcast' WHERE id = ANY ($1::uuid[])`, [
-        lost.map((payment) => payment.id),
-      ]);
-      for (const payment of lost) {
-        const event = { paymentId: payment.id, attempt: payment.attempt, actor: 'settler', detail };
-        await appendPaymentEvents(client, [
-          { ...event, kind: 'block_lost', from: 'settled', to: 'queued' },
-          { ...event, kind: 'broadcast', from: 'queued', to: 'broadcast' },
-        ]);
-        await notifyPaymentChanged(client, payment.id);
-      }
-    });
-  }
-
-  /** Compare-and-set from the state that the caller saw; false when it has changed since. */
-  private async change(payment: Payment, change: StateChange): Promise<boolean> {
-    return inTransaction(this.pool, async (client) => {
-      const { rowCount } = await client.query(`UPDATE payments SET state = $3, ${change.set} WHERE id = $1 AND state = $2`, [
-        payment.id,
-        payment.state,
-        change.to,
-        ...change.values,
-      ]);
-      if (rowCount !== 1) return false;
-      await appendPaymentEvent(client, {
-        paymentId: payment.id,
-        attempt: payment.attempt,
-        kind: change.kind,
-        from: payment.state,
-        to: change.to,
-        actor: 'settler',
-        detail: change.detail,
-      });
-      await notifyPaymentChanged(client, payment.id);
-      if (change.to === 'queued') await client.query('SELECT pg_notify($1, $2)', [QUEUE_CHANNEL, payment.id]);
-      return true;
-    });
-  }
-
-  private async listPayments(condition: string, values: readonly unknown[]): Promise<readonly Payment[]> {
-    const { rows } = await this.pool.query<PaymentRow>(`SELECT ${PAYMENT_COLUMNS} FROM payments ${condition}`, [...values]);
-    return rows.map(toPayment);
+  reopenTransaction(record: MinedRecord): Promise<void> {
+    return this.reorgs.reopen(record);
   }
 }
+
+const storedBytes = (id: string, signed: SignedTransaction): StoredBytes => ({
+  id,
+  raw: signed.raw,
+  hash: signed.hash,
+  maxFeePerGasWei: signed.fees.maxFeePerGasWei,
+  maxPriorityFeePerGasWei: signed.fees.maxPriorityFeePerGasWei,
+  ageMs: 0,
+});

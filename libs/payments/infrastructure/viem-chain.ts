@@ -16,6 +16,7 @@ import {
   ChainUnavailableError,
   type AuthorizationUse,
   type AuthorizedTransfer,
+  type Confirmations,
   type EvmChain,
   type MinedTransaction,
   type PayerSnapshot,
@@ -155,6 +156,7 @@ export class ViemChain implements EvmChain {
           blockHash: receipt.blockHash,
           gasUsed: receipt.gasUsed,
           effectiveGasPriceWei: receipt.effectiveGasPrice,
+          feeWei: receipt.gasUsed * receipt.effectiveGasPrice,
           transfers: authorizedTransfers(receipt.logs, this.options.network.usdc),
         };
       } catch (error) {
@@ -176,6 +178,13 @@ export class ViemChain implements EvmChain {
 
   latestBlockNumber(): Promise<bigint> {
     return this.ask('eth_blockNumber', () => this.client.getBlockNumber({ cacheTime: 0 }));
+  }
+
+  blockNumberAt(tag: Confirmations): Promise<bigint> {
+    return this.ask('eth_getBlockByNumber', async () => {
+      const block = await this.client.request({ method: 'eth_getBlockByNumber', params: [tag, false] });
+      return block?.number == null ? 0n : BigInt(block.number);
+    });
   }
 
   private async callOrRevert(call: {

@@ -46,11 +46,11 @@ const address = (description: string) =>
     .regex(/^0x[0-9a-fA-F]{40}$/, 'an EVM address: 0x and 40 hex digits')
     .transform((text) => text.toLowerCase() as `0x${string}`)
     .describe(description);
-const privateKey = (description: string) =>
+const privateKeys = (description: string) =>
   z
     .string()
-    .regex(/^0x[0-9a-fA-F]{64}$/, 'a private key: 0x and 64 hex digits')
-    .transform((text) => text as `0x${string}`)
+    .regex(/^0x[0-9a-fA-F]{64}(\s*,\s*0x[0-9a-fA-F]{64})*$/, 'private keys, comma-separated: 0x and 64 hex digits each')
+    .transform((text) => [...new Set(text.split(',').map((key) => key.trim() as `0x${string}`))])
     .describe(description);
 
 /** `10.0.0.1`, `10.0.0.0/8`, `::1` or `fd00::/8`. */
@@ -79,8 +79,8 @@ export const environmentSchema = z.object({
   RPC_TIMEOUT_MS: integer(100, 60_000, 5_000, 'Deadline of one call to the chain.'),
   X402_NETWORK: z.enum(['base', 'base-sepolia']).default('base-sepolia').describe('Chain that payments settle on.'),
   PAY_TO: address('Wallet that receives the payments. One per installation; checked against the database at start.'),
-  SETTLEMENT_PRIVATE_KEY: privateKey(
-    'Key that sends settlement transactions and pays their gas. Only the worker needs it.',
+  SETTLEMENT_PRIVATE_KEY: privateKeys(
+    'Keys that send settlement transactions and pay their gas, comma-separated; they share the queue. Only the worker needs them.',
   ).optional(),
   SETTLEMENT_WALLETS: z
     .string()
@@ -108,17 +108,53 @@ export const environmentSchema = z.object({
     25_000,
     'How long a request waits for its settlement or for a running twin before 503.',
   ),
+  SETTLEMENT_BATCH_SIZE: integer(1, 200, 50, 'Payments that one settlement transaction carries at most.'),
+  SETTLEMENT_BATCH_AGE_MS: integer(
+    0,
+    600_000,
+    1_000,
+    'How long an optimistic payment waits in the queue for company. A payer who waits for his answer is never held back.',
+  ),
+  SETTLEMENT_URGENT_BELOW_MS: integer(
+    0,
+    600_000,
+    60_000,
+    'A queued payment with less time left than this is sent without waiting for company.',
+  ),
   SETTLEMENT_MAX_IN_FLIGHT: integer(1, 256, 16, 'Settlement transactions sent and not yet seen in a block, per key.'),
   SETTLEMENT_LEASE_MS: integer(1_000, 300_000, 10_000, 'A settler that does not renew its lease within this time is replaced.'),
   SETTLEMENT_POLL_MS: integer(20, 60_000, 250, 'How often the settler looks at its queue when nothing wakes it.'),
   SETTLEMENT_UNKNOWN_AFTER_MS: integer(1_000, 600_000, 30_000, 'A sent payment without a receipt after this time is `unknown`.'),
   SETTLEMENT_MAX_FEE_PER_GAS_WEI: atomic('5000000000', 'Ceiling of maxFeePerGas in wei; above it the queue waits.'),
+  SETTLEMENT_BUMP_AFTER_MS: integer(
+    500,
+    600_000,
+    15_000,
+    'A settlement transaction that is in no block after this time is replaced at a price 12.5 % higher or more.',
+  ),
+  SETTLEMENT_DROP_AFTER_MS: integer(
+    0,
+    600_000,
+    10_000,
+    "A nonce that is used, while no receipt of ours is seen, is believed to be somebody else's after this time.",
+  ),
+  SETTLEMENT_CONFIRMATIONS: z
+    .enum(['latest', 'safe', 'finalized'])
+    .default('latest')
+    .describe('A settlement is looked at again until its block is `safe` or `finalized`; with `latest` for 64 blocks.'),
   EIP1271_GAS_CAP: integer(50_000, 10_000_000, 300_000, 'Gas that the signature check of a contract wallet may use.'),
   SETTLEMENT_GAS_LIMIT: integer(
     100_000,
     10_000_000,
     300_000,
-    'Gas limit of the settlement of one payment, the signature check of a contract wallet included.',
+    'Gas limit of a payment that is settled alone, the signature check of a contract wallet included.',
+  ),
+  SETTLEMENT_GAS_PER_PAYMENT: integer(60_000, 1_000_000, 110_000, 'Gas limit of each payment in a batch.'),
+  SETTLEMENT_BATCH_GAS_LIMIT: integer(
+    200_000,
+    30_000_000,
+    16_000_000,
+    'Gas limit of a settlement transaction; Base takes none above 16,777,216.',
   ),
 
   PRICE_CREATE_ATOMIC: atomic('10000', 'Price of create in atomic USDC, without GPU and up to PRICE_INCLUDED_LIFETIME_S.'),
@@ -299,6 +335,9 @@ function crossChecks(environment: Environment): string[] {
     problems.push('MODAL_TOKEN_ID, MODAL_TOKEN_SECRET: are needed when SANDBOX_PROVIDER is modal');
   if (environment.X402_NETWORK === 'base' && environment.FAULT_KILL_AT !== undefined)
     problems.push('FAULT_KILL_AT: is refused on Base');
+  const batchGas = environment.SETTLEMENT_BATCH_SIZE * environment.SETTLEMENT_GAS_PER_PAYMENT + 100_000;
+  if (batchGas > environment.SETTLEMENT_BATCH_GAS_LIMIT)
+    problems.push(`SETTLEMENT_BATCH_SIZE: such a batch may need ${batchGas} gas, more than SETTLEMENT_BATCH_GAS_LIMIT`);
   return problems;
 }
 
@@ -317,7 +356,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
 /** On a chain that is not our own dev chain, a key that the whole world knows would be emptied at once. */
 export function refuseDevKeysOnRealChain(config: Config, isDevChain: boolean): void {
   if (isDevChain) return;
-  if (config.SETTLEMENT_PRIVATE_KEY !== undefined && isWellKnownDevKey(config.SETTLEMENT_PRIVATE_KEY)) {
+  if (config.SETTLEMENT_PRIVATE_KEY?.some(isWellKnownDevKey) === true) {
     throw new ConfigurationError([
       'SETTLEMENT_PRIVATE_KEY: is a well-known development key and this is not the development chain',
     ]);

@@ -23,8 +23,7 @@ function secretsOfUrl(text: string, withPath: boolean): string[] {
 /** Every text of the configuration that no log may show. */
 export function secretsOf(config: Config): string[] {
   const texts = [
-    config.SETTLEMENT_PRIVATE_KEY,
-    config.SETTLEMENT_PRIVATE_KEY?.slice(2),
+    ...(config.SETTLEMENT_PRIVATE_KEY ?? []).flatMap((key) => [key, key.slice(2)]),
     config.MODAL_TOKEN_SECRET,
     ...secretsOfUrl(config.DATABASE_URL, false),
     ...secretsOfUrl(config.RPC_URL, true),

@@ -1,5 +1,6 @@
 import type { Posting } from '@tollbox/ledger/domain/posting';
 import * as credits from '@tollbox/ledger/domain/postings/credits';
+import * as gas from '@tollbox/ledger/domain/postings/gas';
 import * as payment from '@tollbox/ledger/domain/postings/payment';
 
 /**
@@ -37,6 +38,8 @@ export const POSTING_EXAMPLES: Readonly<Record<string, readonly Posting[]>> = {
   'payment.debtWrittenOff': payment.debtWrittenOff(released),
   'credits.debtRepaid': credits.debtRepaid(paid.id, paid.wallet, 5n),
   'payment.gas': payment.gas(paid, 1, 5n),
+  'gas.fillerGas': gas.fillerGas(paid.id, 1, 5n),
+  'gas.gasReturned': gas.gasReturned(payment.gas(paid, 1, 5n)),
   'payment.facilitatorFee': payment.facilitatorFee(paid, 10n),
 };
 

@@ -18,8 +18,10 @@ import { PaymentsRepository } from '@tollbox/payments/infrastructure/payments.re
 import { SettlementRepository } from '@tollbox/payments/infrastructure/settlement.repository';
 import { loadSignatureRecovery } from '@tollbox/payments/infrastructure/signature-recovery';
 import { ViemChain } from '@tollbox/payments/infrastructure/viem-chain';
-import { ViemSettlementWallet } from '@tollbox/payments/infrastructure/viem-wallet';
+import { JsonRpc } from '@tollbox/payments/infrastructure/json-rpc';
+import { RpcSettlementWallet, settlementGas } from '@tollbox/payments/infrastructure/rpc-settlement-wallet';
 import { SettlementRunner } from '@tollbox/payments/settlement-runner';
+import { Journal } from '@tollbox/ledger/infrastructure/journal';
 import { loadConfig, type Config } from '@tollbox/platform/config/config';
 import { devPrivateKey } from '@tollbox/platform/config/dev-keys';
 import { TollboxError } from '@tollbox/platform/errors/tollbox-error';
@@ -98,6 +100,7 @@ export class PaymentsHarness {
     readonly signals: PostgresPaymentSignals,
     readonly viemChain: ViemChain,
     readonly verify: VerifyPayment,
+    private readonly rpc: JsonRpc,
   ) {}
 
   static async start(overrides: Record<string, string> = {}): Promise<PaymentsHarness> {
@@ -111,6 +114,7 @@ export class PaymentsHarness {
       SETTLEMENT_CONFIRM_WAIT_MS: '20000',
       SETTLEMENT_POLL_MS: '50',
       SETTLEMENT_LEASE_MS: '2000',
+      SETTLEMENT_DROP_AFTER_MS: '300',
       CLAIM_LEASE_MS: '1000',
       ...overrides,
     });
@@ -135,10 +139,11 @@ export class PaymentsHarness {
       pool,
       application,
       store,
-      new SettlementRepository(application, NETWORK.caip2),
+      new SettlementRepository(application, NETWORK.caip2, new Journal(NETWORK.caip2)),
       signals,
       viemChain,
       verify,
+      new JsonRpc(node.url, 5_000),
     );
   }
 
@@ -229,13 +234,20 @@ export class PaymentsHarness {
     return new RecoverClaim(this.store, conclude, new OperationRegistry([this.operation]), leaseHolder);
   }
 
+  /** The settlement keys, as a worker has them. */
+  wallets(): RpcSettlementWallet[] {
+    return (this.config.SETTLEMENT_PRIVATE_KEY ?? []).map(
+      (key) => new RpcSettlementWallet(this.rpc, NETWORK, key, settlementGas(this.config)),
+    );
+  }
+
   startSettler(name = 'worker-1'): SettlementRunner {
     const runner = new SettlementRunner({
       config: this.config,
       payments: this.store,
       store: this.settlements,
       chain: this.viemChain,
-      wallet: new ViemSettlementWallet(this.viemChain, NETWORK, SETTLEMENT_KEY),
+      wallets: this.wallets(),
       signals: this.signals,
       recover: this.recoverAs(name),
       operations: new OperationRegistry([this.operation]),
@@ -276,6 +288,7 @@ export class PaymentsHarness {
     await this.stopSettler();
     await this.signals.close();
     await Promise.all([this.pool.end(), this.application.end()]);
+    this.rpc.close();
     await this.node.stop();
     await Promise.all([this.chain.stop(), this.database.drop()]);
   }

@@ -6,6 +6,10 @@ interface RpcCall {
   params?: unknown[];
 }
 
+interface IdentifiedCall extends RpcCall {
+  id: number;
+}
+
 /**
  * A JSON-RPC node in front of the real chain. While it lags, it answers state (`eth_call`) as of an older block and hides
  * newer receipts and events, as one node of a balanced endpoint does that is behind the others.
@@ -42,7 +46,12 @@ export class LaggingNode {
   }
 
   private async answer(text: string): Promise<string> {
-    const call = JSON.parse(text) as RpcCall & { id: number };
+    const request = JSON.parse(text) as IdentifiedCall | IdentifiedCall[];
+    if (!Array.isArray(request)) return this.answerOne(request);
+    return `[${(await Promise.all(request.map((call) => this.answerOne(call)))).join(',')}]`;
+  }
+
+  private async answerOne(call: IdentifiedCall): Promise<string> {
     if (this.hidesEvents && call.method === 'eth_getLogs') return JSON.stringify({ jsonrpc: '2.0', id: call.id, result: [] });
     const atBlock = this.stateAtBlock;
     if (atBlock !== null && call.method === 'eth_call') call.params = [call.params?.[0], `0x${atBlock.toString(16)}`];

@@ -9,6 +9,9 @@ export class ChainUnavailableError extends Error {
   }
 }
 
+/** How sure a block is: the newest one, one that the rollup's sequencer cannot take back, one that nobody can. */
+export type Confirmations = 'latest' | 'safe' | 'finalized';
+
 /** All of it read at one block. */
 export interface PayerSnapshot {
   readonly blockNumber: bigint;
@@ -55,6 +58,8 @@ export interface MinedTransaction {
   readonly blockHash: Hex;
   readonly gasUsed: bigint;
   readonly effectiveGasPriceWei: bigint;
+  /** What the chain took for the gas and, on a rollup, for the data. */
+  readonly feeWei: bigint;
   readonly transfers: readonly AuthorizedTransfer[];
 }
 
@@ -73,33 +78,11 @@ export interface EvmChain {
   minedTransaction(hash: Hex): Promise<MinedTransaction | null>;
   blockHash(blockNumber: bigint): Promise<Hex | null>;
   latestBlockNumber(): Promise<bigint>;
-}
-
-export interface SignedTransaction {
-  readonly raw: Hex;
-  readonly hash: Hex;
+  /** The newest block that the chain calls so; 0 while it calls none so. */
+  blockNumberAt(tag: Confirmations): Promise<bigint>;
 }
 
 export interface FeeQuote {
   readonly maxFeePerGasWei: bigint;
   readonly maxPriorityFeePerGasWei: bigint;
-}
-
-/** A signing key. It signs and sends; it never chooses a nonce. */
-export interface SettlementWallet {
-  readonly address: Hex;
-  /** Transactions of this key in blocks. */
-  minedNonce(): Promise<bigint>;
-  /** Transactions of this key in blocks and in the node's pool. */
-  pendingNonce(): Promise<bigint>;
-  fees(): Promise<FeeQuote>;
-  signTransfer(
-    authorization: Authorization,
-    signature: Hex,
-    evmNonce: bigint,
-    gas: bigint,
-    fees: FeeQuote,
-  ): Promise<SignedTransaction>;
-  /** Resolves when the node has taken the transaction, or had it already. */
-  send(raw: Hex): Promise<void>;
 }

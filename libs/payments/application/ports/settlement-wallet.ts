@@ -1,0 +1,56 @@
+import type { Authorization } from '../../domain/authorization';
+import type { Hex } from '../../domain/networks';
+import type { FeeQuote, MinedTransaction } from './evm-chain';
+
+/** An authorization with what proves it. */
+export interface Transfer {
+  readonly authorization: Authorization;
+  readonly signature: Hex;
+}
+
+export interface SignedTransaction {
+  readonly raw: Hex;
+  readonly hash: Hex;
+  readonly gasLimit: bigint;
+  readonly fees: FeeQuote;
+}
+
+/** What a transfer would do if it were sent now. */
+export type TransferOutlook =
+  | { readonly kind: 'payable' }
+  /** The authorization's nonce is used or canceled. */
+  | { readonly kind: 'used' }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/** Nonces of a key, and what gas costs, at one moment. */
+export interface KeyLook {
+  readonly fees: FeeQuote;
+  /** Transactions of this key in blocks. */
+  readonly minedNonce: bigint;
+  /** Transactions of this key in blocks and in the node's pool. */
+  readonly pendingNonce: bigint;
+}
+
+/**
+ * A signing key with its view of the chain. It signs, sends and looks; it never chooses a nonce. Every method rejects
+ * with ChainUnavailableError when the chain fails, which never means that something did not happen.
+ */
+export interface SettlementWallet {
+  readonly address: Hex;
+  look(): Promise<KeyLook>;
+  /** What each transfer would do in one transaction with the others, in this order; null when the node cannot run them at once. */
+  simulate(
+    transfers: readonly Transfer[],
+  ): Promise<{ readonly look: KeyLook; readonly outlooks: readonly TransferOutlook[] | null }>;
+  /** One transfer goes to the token directly, several through Multicall3 with `allowFailure`. */
+  signTransfers(transfers: readonly Transfer[], evmNonce: bigint, fees: FeeQuote): Promise<SignedTransaction>;
+  /** The same transaction at another price. */
+  signReplacement(raw: Hex, fees: FeeQuote): Promise<SignedTransaction>;
+  /** Moves nothing and only uses up a nonce. */
+  signFiller(evmNonce: bigint, fees: FeeQuote): Promise<SignedTransaction>;
+  /** Resolves when the node has taken the bytes, had them already, or knows that their nonce is used. */
+  send(raws: readonly Hex[]): Promise<void>;
+  receipts(hashes: readonly Hex[]): Promise<readonly (MinedTransaction | null)[]>;
+  /** Whether the node places one of these transactions in a block, receipt or not. */
+  isAnyInBlock(hashes: readonly Hex[]): Promise<boolean>;
+}

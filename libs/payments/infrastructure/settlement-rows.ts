@@ -1,0 +1,77 @@
+import type { PoolClient } from 'pg';
+import type { PaymentMoney } from '@tollbox/ledger/domain/postings/payment';
+import type { StoredBatch, StoredBytes } from '../application/ports/settlement-store';
+import type { Hex } from '../domain/networks';
+import type { Payment } from '../domain/payment';
+import { PAYMENT_CHANNEL, QUEUE_CHANNEL } from './payment-rows';
+
+export interface BytesRow {
+  id: string;
+  batch_id: string;
+  signer: Hex;
+  evm_nonce: string;
+  raw_transaction: Hex;
+  transaction_hash: Hex;
+  max_fee_per_gas_wei: string;
+  max_priority_fee_per_gas_wei: string;
+  payment_count: number;
+  age_ms: string;
+}
+
+export const BYTES_COLUMNS = `id, batch_id, signer, evm_nonce, raw_transaction, transaction_hash, max_fee_per_gas_wei,
+  max_priority_fee_per_gas_wei, cardinality(payment_ids) AS payment_count,
+  floor(extract(epoch FROM now() - stored_at) * 1000)::bigint AS age_ms`;
+
+export const toBytes = (row: BytesRow): StoredBytes => ({
+  id: row.id,
+  raw: row.raw_transaction,
+  hash: row.transaction_hash,
+  maxFeePerGasWei: BigInt(row.max_fee_per_gas_wei),
+  maxPriorityFeePerGasWei: BigInt(row.max_priority_fee_per_gas_wei),
+  ageMs: Number(row.age_ms),
+});
+
+/** Rows in the order of nonce and replacement, as batches. */
+export function toBatches(rows: readonly BytesRow[]): StoredBatch[] {
+  const byBatch = new Map<string, BytesRow[]>();
+  for (const row of rows) byBatch.set(row.batch_id, [...(byBatch.get(row.batch_id) ?? []), row]);
+  return [...byBatch.values()].flatMap((bytes) => {
+    const [first] = bytes;
+    if (first === undefined) return [];
+    return {
+      id: first.batch_id,
+      signer: first.signer,
+      evmNonce: BigInt(first.evm_nonce),
+      paymentCount: Math.max(...bytes.map((row) => row.payment_count)),
+      bytes: bytes.map(toBytes),
+    };
+  });
+}
+
+export const moneyOf = (payment: Payment): PaymentMoney => ({
+  id: payment.id,
+  operation: payment.operation,
+  operationId: payment.operationId,
+  wallet: payment.key.payer,
+  amountAtomic: payment.authorization.valueAtomic,
+  priceAtomic: payment.priceAtomic,
+  round: payment.round,
+  settlementMode: payment.settlementMode,
+});
+
+/** A notification carries at most 8,000 bytes: ids of this many payments. */
+const IDS_PER_NOTIFICATION = 200;
+
+/** Wakes who waits for these payments, and the settlers when one of them is queued again. */
+export async function notifySettlement(client: PoolClient, paymentIds: readonly string[], isQueued: boolean): Promise<void> {
+  const payloads: string[] = [];
+  for (let at = 0; at < paymentIds.length; at += IDS_PER_NOTIFICATION)
+    payloads.push(paymentIds.slice(at, at + IDS_PER_NOTIFICATION).join(','));
+  if (payloads.length === 0) return;
+  await client.query({
+    name: 'settlement.notify',
+    text: `SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload
+      UNION ALL SELECT pg_notify($3, '') WHERE $4`,
+    values: [PAYMENT_CHANNEL, payloads, QUEUE_CHANNEL, isQueued],
+  });
+}
