@@ -3,7 +3,7 @@ import type { PaymentMoney } from '@tollbox/ledger/domain/postings/payment';
 import type { StoredBatch, StoredBytes } from '../application/ports/settlement-store';
 import type { Hex } from '../domain/networks';
 import type { Payment } from '../domain/payment';
-import { PAYMENT_CHANNEL, QUEUE_CHANNEL } from './payment-rows';
+import { notifyPaymentsChanged, notifyQueued } from './payment-rows';
 
 export interface BytesRow {
   id: string;
@@ -59,19 +59,8 @@ export const moneyOf = (payment: Payment): PaymentMoney => ({
   settlementMode: payment.settlementMode,
 });
 
-/** A notification carries at most 8,000 bytes: ids of this many payments. */
-const IDS_PER_NOTIFICATION = 200;
-
 /** Wakes who waits for these payments, and the settlers when one of them is queued again. */
 export async function notifySettlement(client: PoolClient, paymentIds: readonly string[], isQueued: boolean): Promise<void> {
-  const payloads: string[] = [];
-  for (let at = 0; at < paymentIds.length; at += IDS_PER_NOTIFICATION)
-    payloads.push(paymentIds.slice(at, at + IDS_PER_NOTIFICATION).join(','));
-  if (payloads.length === 0) return;
-  await client.query({
-    name: 'settlement.notify',
-    text: `SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload
-      UNION ALL SELECT pg_notify($3, '') WHERE $4`,
-    values: [PAYMENT_CHANNEL, payloads, QUEUE_CHANNEL, isQueued],
-  });
+  await notifyPaymentsChanged(client, paymentIds);
+  if (isQueued) await notifyQueued(client);
 }

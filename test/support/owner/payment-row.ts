@@ -14,8 +14,7 @@ export async function insertPayment(pool: Pool, options: { payer: string; settle
   );
   if (options.settled === true) {
     const answered = `answer_status = 200, answer_expires_at = now() + interval '1 day', lease_holder = NULL, lease_expires_at = NULL`;
-    await pool.query(`UPDATE payments SET state = 'executed', ${answered} WHERE id = $1`, [id]);
-    await pool.query(`UPDATE payments SET state = 'queued' WHERE id = $1`, [id]);
+    await pool.query(`UPDATE payments SET state = 'queued', ${answered} WHERE id = $1`, [id]);
     await pool.query(
       `UPDATE payments SET state = 'settled', settled_at = now(), block_number = 7, transaction_hash = $2, block_hash = $3 WHERE id = $1`,
       [id, `0x${'ab'.repeat(32)}`, `0x${'cd'.repeat(32)}`],

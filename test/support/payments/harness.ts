@@ -21,7 +21,6 @@ import { ViemChain } from '@tollbox/payments/infrastructure/viem-chain';
 import { JsonRpc } from '@tollbox/payments/infrastructure/json-rpc';
 import { RpcSettlementWallet, settlementGas } from '@tollbox/payments/infrastructure/rpc-settlement-wallet';
 import { SettlementRunner } from '@tollbox/payments/settlement-runner';
-import { Journal } from '@tollbox/ledger/infrastructure/journal';
 import { loadConfig, type Config } from '@tollbox/platform/config/config';
 import { devPrivateKey } from '@tollbox/platform/config/dev-keys';
 import { TollboxError } from '@tollbox/platform/errors/tollbox-error';
