@@ -24,6 +24,7 @@ export const PAID_PATH = '/bench/noop';
 export const FREE_PATH = '/bench/free';
 
 export type SettlementPolicy = 'confirm' | 'optimistic';
+const MODE: Readonly<Record<SettlementPolicy, string>> = { confirm: 'confirm', optimistic: 'auto' };
 
 /** One server that is loaded, with the wallet that its buyers pay. */
 export interface Server {
@@ -148,7 +149,7 @@ export class World {
 
   private startTollbox(app: 'gateway' | 'worker'): Promise<Child> {
     const secret = app === 'worker' ? { SETTLEMENT_PRIVATE_KEY: this.settlementPrivateKey } : {};
-    const env = { ...this.env, ...secret, SETTLEMENT_POLICY: this.policy };
+    const env = { ...this.env, ...secret, SETTLEMENT_MODE: MODE[this.policy] };
     return this.start(app, path.join(projectRoot(), 'dist', 'bench', 'payments', 'apps', `${app}.js`), env);
   }
 
