@@ -1,7 +1,6 @@
 import {
   BaseError,
   createPublicClient,
-  decodeFunctionResult,
   encodeFunctionData,
   ExecutionRevertedError,
   http,
@@ -24,9 +23,11 @@ import {
   type Simulation,
 } from '../application/ports/evm-chain';
 import type { Authorization } from '../domain/authorization';
-import { MULTICALL3, type Hex, type Network } from '../domain/networks';
+import { type Hex, type Network } from '../domain/networks';
+import { JsonRpc } from './json-rpc';
+import { PayerReads } from './payer-reads';
 import { transferCallData } from './transfer-call';
-import { eip1271Abi, EIP1271_MAGIC_VALUE, multicall3Abi, usdcAbi } from './usdc-abi';
+import { eip1271Abi, EIP1271_MAGIC_VALUE, usdcAbi } from './usdc-abi';
 
 export interface ViemChainOptions {
   readonly network: Network;
@@ -36,14 +37,10 @@ export interface ViemChainOptions {
   readonly nowMs: () => number;
 }
 
-/** Code can appear (a wallet is deployed, EIP-7702) and vanish, so neither answer is kept for long. */
-const CODE_CACHE_MS = 30_000;
-const CODE_CACHE_MAX = 10_000;
-
 /** The chain over JSON-RPC. A failed call is always ChainUnavailableError, never an answer. */
 export class ViemChain implements EvmChain {
   readonly client: PublicClient;
-  private readonly codeCache = new Map<Hex, { hasCode: boolean; untilMs: number }>();
+  private readonly reads: PayerReads;
 
   constructor(private readonly options: ViemChainOptions) {
     const chain: Chain = options.network.name === 'base' ? base : baseSepolia;
@@ -52,6 +49,8 @@ export class ViemChain implements EvmChain {
       transport: http(options.rpcUrl, { timeout: options.timeoutMs, retryCount: 1, retryDelay: 100 }),
       cacheTime: 0,
     });
+    const { rpcUrl: url, timeoutMs } = options;
+    this.reads = new PayerReads(new JsonRpc(url, timeoutMs), options.network.usdc, options.nowMs);
   }
 
   chainId(): Promise<number> {
@@ -66,45 +65,12 @@ export class ViemChain implements EvmChain {
     );
   }
 
-  async payerSnapshot(payer: Hex, nonces: readonly Hex[]): Promise<PayerSnapshot> {
-    const { usdc } = this.options.network;
-    const call = (target: Hex, callData: Hex) => ({ target, allowFailure: false, callData });
-    const calls = [
-      call(MULTICALL3, encodeFunctionData({ abi: multicall3Abi, functionName: 'getBlockNumber' })),
-      call(MULTICALL3, encodeFunctionData({ abi: multicall3Abi, functionName: 'getCurrentBlockTimestamp' })),
-      call(usdc, encodeFunctionData({ abi: usdcAbi, functionName: 'balanceOf', args: [payer] })),
-      ...nonces.map((nonce) =>
-        call(usdc, encodeFunctionData({ abi: usdcAbi, functionName: 'authorizationState', args: [payer, nonce] })),
-      ),
-    ];
-    const data = encodeFunctionData({ abi: multicall3Abi, functionName: 'aggregate3', args: [calls] });
-    return this.ask('payer snapshot', async () => {
-      const answer = await this.client.call({ to: MULTICALL3, data });
-      if (answer.data === undefined) throw new Error('Multicall3 returned nothing');
-      const results = decodeFunctionResult({ abi: multicall3Abi, functionName: 'aggregate3', data: answer.data });
-      const word = (index: number): bigint => {
-        const result = results[index];
-        if (result === undefined) throw new Error('Multicall3 returned too few results');
-        return BigInt(result.returnData);
-      };
-      return {
-        blockNumber: word(0),
-        blockTimestampS: word(1),
-        balanceAtomic: word(2),
-        used: new Map(nonces.map((nonce, index) => [nonce, word(3 + index) === 1n])),
-      };
-    });
+  payerSnapshot(payer: Hex, nonces: readonly Hex[]): Promise<PayerSnapshot> {
+    return this.ask('payer snapshot', () => this.reads.snapshot(payer, nonces));
   }
 
-  async hasCode(account: Hex): Promise<boolean> {
-    const cached = this.codeCache.get(account);
-    const nowMs = this.options.nowMs();
-    if (cached !== undefined && cached.untilMs > nowMs) return cached.hasCode;
-    const code = await this.ask('eth_getCode', () => this.client.getCode({ address: account }));
-    const hasCode = code !== undefined && code !== '0x';
-    if (this.codeCache.size >= CODE_CACHE_MAX) this.codeCache.clear();
-    this.codeCache.set(account, { hasCode, untilMs: nowMs + CODE_CACHE_MS });
-    return hasCode;
+  hasCode(account: Hex): Promise<boolean> {
+    return this.ask('eth_getCode', () => this.reads.hasCode(account));
   }
 
   async isValidContractSignature(account: Hex, digest: Uint8Array, signature: Hex): Promise<boolean> {
