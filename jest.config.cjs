@@ -3,7 +3,9 @@ module.exports = {
   roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/test', '<rootDir>/bench'],
   testEnvironment: 'node',
   testMatch: ['**/*.spec.ts'],
-  transform: { '^.+\\.ts$': ['@swc/jest', require('./swc.config.cjs')] },
+  // hyparquet and its writer are ES modules, which jest cannot require as they are.
+  transform: { '^.+\\.ts$|/node_modules/hyparquet.+\\.js$': ['@swc/jest', require('./swc.config.cjs')] },
+  transformIgnorePatterns: ['/node_modules/(?!hyparquet)'],
   moduleNameMapper: { '^@tollbox/(.*)$': '<rootDir>/libs/$1' },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.tollbox/'],
   globalSetup: '<rootDir>/test/support/stack/global-setup.ts',

@@ -108,8 +108,8 @@ async function installPackages() {
 
 /** Everything but the container engine, which `npm start`, `npm run demo` and `npm test` look for when they boot. */
 export async function setup() {
-  const [major] = process.versions.node.split('.');
-  if (Number(major) < 20) throw new Error(`Node 20 or newer is needed; this is ${process.version}`);
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < 20 || (major === 20 && minor < 19)) throw new Error(`Node 20.19 or newer is needed; this is ${process.version}`);
   ensureHome();
   await withLock(async () => {
     await installPackages();

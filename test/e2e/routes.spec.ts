@@ -206,6 +206,8 @@ describe('every route of the running gateway', () => {
       'auditor GET /finance/payments': 200,
       'finance GET /finance/payments/:id': 404,
       'auditor GET /finance/payments/:id': 404,
+      'finance GET /finance/exports/:file': 404,
+      'auditor GET /finance/exports/:file': 404,
       ...Object.fromEntries(
         ['ageing', 'entries', 'price-lists', 'revenue'].flatMap((report) => [
           [`finance GET /finance/${report}`, 200],

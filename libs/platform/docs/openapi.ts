@@ -129,7 +129,10 @@ function staffOperation(declaration: StaffRoute, path: string): Json {
     responses: {
       '200': {
         description: 'OK',
-        content: jsonContent(declaration.answer === undefined ? {} : jsonSchema(declaration.answer, 'output')),
+        content: jsonContent(
+          declaration.answer === undefined ? {} : jsonSchema(declaration.answer, 'output'),
+          declaration.mediaType,
+        ),
       },
       ...errorResponses(codes),
     },

@@ -145,6 +145,13 @@ export const ERRORS = define({
     message: 'The chain refused too many payments of this wallet after their work was done.',
     suggestion: 'Keep the signed amount in the wallet until the answer arrives, and send the request again after Retry-After.',
   },
+  too_many_exports: {
+    status: 429,
+    retryable: true,
+    error: 'Too many exports',
+    message: 'As many exports run as this process allows at once.',
+    suggestion: 'Wait for a running export to end, then send the request again after Retry-After.',
+  },
   rate_limited: {
     status: 429,
     wireCode: 'RATE_LIMITED',

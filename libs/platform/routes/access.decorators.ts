@@ -30,6 +30,8 @@ export interface StaffRoute {
   readonly body?: ZodType;
   /** The 200 answer, for /openapi.json. */
   readonly answer?: ZodType;
+  /** Media type of the 200 answer; JSON when absent. */
+  readonly mediaType?: string;
 }
 export interface OwnerRoute {
   readonly kind: 'owner';
