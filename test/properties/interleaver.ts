@@ -27,6 +27,8 @@ export class SimulatedProcess {
 interface WaitingCall {
   readonly process: SimulatedProcess;
   readonly label: string;
+  /** Whether the call would wait for a lock that somebody else holds. */
+  readonly isBlocked: () => boolean;
   readonly perform: () => unknown;
   readonly failure: () => Error;
   resolve(value: unknown): void;
@@ -38,6 +40,8 @@ const MAX_CALLS = 5_000;
 
 export class Interleaver {
   private readonly waiting: WaitingCall[] = [];
+  /** What goes on outside of the calls: the end of a dead process's transaction. */
+  private readonly background = new Set<Promise<unknown>>();
   private calls = 0;
   /** What happened, for the report of a failed run. */
   readonly log: string[] = [];
@@ -47,37 +51,65 @@ export class Interleaver {
   }
 
   /** The port as a process sees it: every call waits for its turn. */
-  port<Port extends object>(process: SimulatedProcess, name: string, port: Port, failure: (label: string) => Error): Port {
+  port<Port extends object>(
+    process: SimulatedProcess,
+    name: string,
+    port: Port,
+    failure: (label: string) => Error,
+    isBlocked: (method: string, args: readonly unknown[]) => boolean = () => false,
+  ): Port {
     return new Proxy(port, {
       get: (target, key, receiver) => {
         const member: unknown = Reflect.get(target, key, receiver);
         if (typeof member !== 'function' || typeof key !== 'string') return member;
         return (...args: unknown[]) => {
           const label = `${process.name} ${name}.${key}`;
-          return this.call(process, label, () => member.apply(target, args) as unknown, () => failure(label));
+          return this.call({
+            process,
+            label,
+            perform: () => member.apply(target, args) as unknown,
+            failure: () => failure(label),
+            isBlocked: () => isBlocked(key, args),
+          });
         };
       },
     });
   }
 
-  private call(process: SimulatedProcess, label: string, perform: () => unknown, failure: () => Error): Promise<unknown> {
-    if (++this.calls > MAX_CALLS) throw new Error(`more than ${MAX_CALLS} calls: ${label}`);
-    if (process.dead) return Promise.reject(new ProcessDiedError(label));
+  private call(call: Omit<WaitingCall, 'resolve' | 'reject'>): Promise<unknown> {
+    if (++this.calls > MAX_CALLS) throw new Error(`more than ${MAX_CALLS} calls: ${call.label}`);
+    if (call.process.dead) return Promise.reject(new ProcessDiedError(call.label));
     return new Promise((resolve, reject) => {
-      this.waiting.push({ process, label, perform, failure, resolve, reject });
+      this.waiting.push({ ...call, resolve, reject });
     });
   }
 
-  /** Lets one waiting call happen, and runs on until every process waits again. */
+  /** Comes to its end before the next step. */
+  inBackground(work: Promise<unknown>): void {
+    const settled: Promise<unknown> = work.catch(() => undefined).finally(() => this.background.delete(settled));
+    this.background.add(settled);
+  }
+
+  /** Lets one waiting call happen. */
   async step(index: number, fate: CallFate): Promise<void> {
-    const [call] = this.waiting.splice(index % this.waiting.length, 1);
+    const free = this.waiting.filter((waiting) => !waiting.isBlocked());
+    const call = free[index % free.length];
     if (call === undefined) return;
+    this.waiting.splice(this.waiting.indexOf(call), 1);
     this.log.push(fate === 'done' ? call.label : `${call.label} [${fate}]`);
     const { process } = call;
     if (fate === 'fails') call.reject(call.failure());
     else if (fate === 'dies_before') this.kill(process, call);
     else await this.perform(call, fate);
+  }
+
+  /** Runs every process on until it waits again. */
+  async rest(): Promise<void> {
     await nextTurn();
+    while (this.background.size > 0) {
+      await Promise.all(this.background);
+      await nextTurn();
+    }
   }
 
   private async perform(call: WaitingCall, fate: CallFate): Promise<void> {
@@ -108,6 +140,10 @@ export class Interleaver {
 
   /** Lets everything that waits happen, in the order in which it came, until nothing does. */
   async runToRest(): Promise<void> {
-    while (this.waiting.length > 0) await this.step(0, 'done');
+    await this.rest();
+    while (this.waiting.length > 0) {
+      await this.step(0, 'done');
+      await this.rest();
+    }
   }
 }

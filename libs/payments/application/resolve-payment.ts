@@ -5,6 +5,8 @@ import type { Verdict } from './ports/settlement-store';
 /** Refusals that are about nonce, balance and time, on which the look at the chain has the last word. */
 const CONTRADICTED = /used or canceled|exceeds balance|expired|not yet valid|no refusal/i;
 const STILL_OPEN = 'no refusal';
+/** A replaced chain can hold the use of a nonce in a block below the one that the claim was read at. */
+const REORG_DEPTH_BLOCKS = 64n;
 
 /**
  * What the chain shows of a payment, and nothing else. Anybody may submit an authorization, so a failed transaction of
@@ -40,7 +42,7 @@ export class ResolvePayment {
 
   /** Null when the node knows that the nonce is used and shows no event of it yet. */
   async fromUsedNonce(payment: Payment): Promise<Verdict | null> {
-    const use = await this.chain.findAuthorizationUse(payment.key.payer, payment.key.nonce, payment.claimedAtBlock);
+    const use = await this.findUse(payment);
     return use === null ? null : verdictOf(payment, use);
   }
 
@@ -59,10 +61,15 @@ export class ResolvePayment {
     return this.fromRefusal(payment, STILL_OPEN);
   }
 
+  private findUse({ key, claimedAtBlock }: Payment): Promise<AuthorizationUse | null> {
+    const fromBlock = claimedAtBlock > REORG_DEPTH_BLOCKS ? claimedAtBlock - REORG_DEPTH_BLOCKS : 0n;
+    return this.chain.findAuthorizationUse(key.payer, key.nonce, fromBlock);
+  }
+
   private async prove(payment: Payment, atLeastBlock: bigint): Promise<Verdict | 'nothing' | null> {
     const { payer, nonce } = payment.key;
     const { valueAtomic, validBefore } = payment.authorization;
-    const use = await this.chain.findAuthorizationUse(payer, nonce, payment.claimedAtBlock);
+    const use = await this.findUse(payment);
     if (use !== null) return verdictOf(payment, use);
     const snapshot = await this.chain.payerSnapshot(payer, [nonce]);
     if (snapshot.blockNumber < payment.claimedAtBlock || snapshot.blockNumber < atLeastBlock) return null;
