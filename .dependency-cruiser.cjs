@@ -65,13 +65,13 @@ module.exports = {
       name: 'sandboxes-know-no-money',
       severity: 'error',
       from: { path: '^libs/(sandboxes|reaper)/' },
-      to: { path: '^libs/(payments|ledger|finance)/' },
+      to: { path: '^libs/(payments|ledger|finance|reconciliation)/' },
     },
     {
       name: 'platform-knows-no-domain-library',
       severity: 'error',
       from: { path: '^libs/platform/' },
-      to: { path: '^libs/(payments|sandboxes|reaper|finance|ledger|devstack)/' },
+      to: { path: '^libs/(payments|sandboxes|reaper|finance|ledger|reconciliation|devstack)/' },
     },
     {
       name: 'ledger-knows-only-the-platform',
@@ -79,6 +79,14 @@ module.exports = {
       severity: 'error',
       from: { path: '^libs/ledger/' },
       to: { path: '^libs/(?!ledger/|platform/)' },
+    },
+    {
+      name: 'reconciliation-knows-only-the-books',
+      comment:
+        'It reads the rows of others and hears of the provider through a port; their code could only make it agree with their mistakes.',
+      severity: 'error',
+      from: { path: '^libs/reconciliation/' },
+      to: { path: '^libs/(?!reconciliation/|ledger/|platform/)' },
     },
     {
       name: 'libraries-know-no-apps',

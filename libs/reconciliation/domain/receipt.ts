@@ -1,0 +1,115 @@
+import type { Hex } from './hex';
+
+/**
+ * How the books explain a Transfer log of payTo.
+ *
+ * - waiting       read, not booked: its payment is on its way, or the time of grace runs
+ * - explained     a settled payment names this transfer; the payment's own postings hold the money
+ * - unmatched     no payment knows it
+ * - refund_due    it came on a payment that was not charged
+ * - debt_paid     it pays the debt of a payment that the chain had refused
+ * - recovered     it came after it was booked as lost
+ * - owner_move    out of payTo, by the owner of its key
+ * - refund_float  out of payTo to the wallet that pays refunds
+ * - lost          its block was replaced; nothing of it is booked
+ */
+export const RECEIPT_STATES = [
+  'waiting',
+  'explained',
+  'unmatched',
+  'refund_due',
+  'debt_paid',
+  'recovered',
+  'owner_move',
+  'refund_float',
+  'lost',
+] as const;
+export type ReceiptState = (typeof RECEIPT_STATES)[number];
+
+/** States in which the receipt itself has postings. */
+export const BOOKED_STATES = [
+  'unmatched',
+  'refund_due',
+  'debt_paid',
+  'recovered',
+  'owner_move',
+  'refund_float',
+] as const satisfies readonly ReceiptState[];
+
+export function isBooked(state: ReceiptState): state is (typeof BOOKED_STATES)[number] {
+  return (BOOKED_STATES as readonly ReceiptState[]).includes(state);
+}
+
+/** A Transfer of USDC to or from payTo, as a log says it. */
+export interface ChainTransfer {
+  readonly transactionHash: Hex;
+  readonly logIndex: number;
+  readonly blockNumber: bigint;
+  readonly blockHash: Hex;
+  readonly from: Hex;
+  readonly to: Hex;
+  readonly valueAtomic: bigint;
+  /** Nonce of the authorization that moved it; null for any other transfer. */
+  readonly nonce: Hex | null;
+}
+
+export interface Receipt extends ChainTransfer {
+  readonly id: string;
+  readonly direction: 'in' | 'out';
+  readonly state: ReceiptState;
+  readonly round: number;
+  /** Whether it was first seen longer ago than the time of grace. */
+  readonly graceIsOver: boolean;
+}
+
+/** What a receipt's explanation needs to know of the payment with its authorization. */
+export interface PaymentOfReceipt {
+  readonly id: string;
+  readonly state: string;
+  readonly operation: string;
+  readonly operationId: string;
+  readonly wallet: Hex;
+  readonly amountAtomic: bigint;
+  readonly priceAtomic: bigint;
+  readonly round: number;
+  readonly settlementMode: 'confirm' | 'optimistic';
+  readonly transactionHash: Hex | null;
+  readonly blockHash: Hex | null;
+  /** What the books hold against its buyer, and what of that was given up. */
+  readonly debtAtomic: bigint;
+  readonly writtenOffAtomic: bigint;
+}
+
+/** What the receipt should be, given what is known of its payment. */
+export function explain(receipt: Receipt, payment: PaymentOfReceipt | null, refundWallet: Hex | null): ReceiptState {
+  if (receipt.direction === 'out') return receipt.to === refundWallet ? 'refund_float' : 'owner_move';
+  if (receipt.nonce === null) return 'unmatched';
+  if (payment === null) return receipt.graceIsOver ? 'unmatched' : 'waiting';
+  switch (payment.state) {
+    case 'settled':
+      return isSettledBy(payment, receipt) ? 'explained' : 'waiting';
+    case 'voided':
+      return receipt.graceIsOver || receipt.state === 'refund_due' ? 'refund_due' : 'waiting';
+    case 'failed':
+      return receipt.state === 'debt_paid' || receipt.state === 'recovered' ? receipt.state : afterRefusal(payment, receipt);
+    case 'expired':
+      return 'recovered';
+    default: // on its way: the settler reads the chain and settles it
+      return 'waiting';
+  }
+}
+
+export function isSettledBy(payment: PaymentOfReceipt, receipt: ChainTransfer): boolean {
+  return (
+    payment.transactionHash === receipt.transactionHash &&
+    (payment.blockHash === null || payment.blockHash === receipt.blockHash) &&
+    payment.amountAtomic === receipt.valueAtomic
+  );
+}
+
+/** A released answer left a debt, which the money pays while it stands; without one the buyer was told that nothing is charged. */
+function afterRefusal(payment: PaymentOfReceipt, receipt: Receipt): ReceiptState {
+  if (payment.debtAtomic > 0n && payment.debtAtomic === receipt.valueAtomic) return 'debt_paid';
+  if (payment.writtenOffAtomic > 0n && payment.writtenOffAtomic === receipt.valueAtomic) return 'recovered';
+  return 'refund_due';
+}

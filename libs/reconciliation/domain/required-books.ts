@@ -1,0 +1,40 @@
+/**
+ * What the books must hold of a payment in each state (docs/postings.md), as multiples of its amount. The check runs in the
+ * database over all payments; this table is what it compares with.
+ */
+export interface RequiredBooks {
+  readonly state: string;
+  readonly mode: 'confirm' | 'optimistic';
+  readonly authorized: 0 | 1;
+  readonly inFlight: 0 | 1;
+  readonly treasury: 0 | 1;
+  readonly expiredLosses: 0 | 1;
+  /** Whether its price is earned. */
+  readonly earned: 0 | 1;
+  /** Whether its money may stand in the debt accounts, or have come from there since. */
+  readonly owes: boolean;
+}
+
+const NOTHING = { authorized: 0, inFlight: 0, treasury: 0, expiredLosses: 0, earned: 0, owes: false } as const;
+const BY_STATE: Readonly<Record<string, Partial<Omit<RequiredBooks, 'state' | 'mode'>>>> = {
+  claimed: {},
+  voided: {},
+  executed: { authorized: 1, earned: 1 },
+  queued: { authorized: 1, earned: 1 },
+  broadcast: { inFlight: 1, earned: 1 },
+  unknown: { inFlight: 1, earned: 1 },
+  settled: { treasury: 1, earned: 1 },
+  expired: { expiredLosses: 1, earned: 1 },
+  failed: {},
+};
+
+export const REQUIRED_BOOKS: readonly RequiredBooks[] = Object.entries(BY_STATE).flatMap(([state, required]) => [
+  { state, mode: 'confirm' as const, ...NOTHING, ...required },
+  {
+    state,
+    mode: 'optimistic' as const,
+    ...NOTHING,
+    ...required,
+    ...(state === 'failed' ? { earned: 1 as const, owes: true } : {}),
+  },
+]);

@@ -1,0 +1,85 @@
+import { TOPUP_OPERATION } from '@tollbox/ledger/domain/postings/payment';
+import { REQUIRED_BOOKS } from '../domain/required-books';
+
+const numeric = (value: 0 | 1): string => `${value}::numeric`;
+const REQUIRED = REQUIRED_BOOKS.map(
+  ({ state, mode, ...required }) =>
+    `('${state}', '${mode}', ${[required.authorized, required.inFlight, required.treasury, required.expiredLosses, required.earned].map(numeric).join(', ')}, ${required.owes})`,
+).join(',\n    ');
+
+/** Debits less credits of an account within one payment's rows. */
+const net = (name: string): string =>
+  `coalesce(sum(amount) FILTER (WHERE debit_account = a.${name}), 0) - coalesce(sum(amount) FILTER (WHERE credit_account = a.${name}), 0) AS ${name}`;
+
+/** Ends of the batches: the last id of the next batch after $1. */
+export const NEXT_END = `SELECT max(id::text)::uuid AS last, count(*)::int AS checked FROM (
+    SELECT id FROM payments WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2) batch`;
+
+/**
+ * Explained receipts whose payment no longer names them go back to waiting. Once for a batch of payments, so that a payment
+ * which was requeued by a lost block is seen.
+ */
+export const DEMOTE = `UPDATE chain_receipts r SET state = 'waiting' FROM payments p
+  WHERE r.payment_id = p.id AND r.state = 'explained' AND ($1::uuid IS NULL OR p.id > $1) AND p.id <= $2
+    AND NOT (p.state = 'settled' AND p.transaction_hash = r.transaction_hash AND coalesce(p.block_hash, r.block_hash) = r.block_hash)`;
+
+/** Settled payments up to the block $3 and after the opening, longer ago than the grace $4, that no receipt explains. */
+export const MISSING = `SELECT p.id, p.transaction_hash, p.block_number::text AS block_number, p.block_hash, p.amount_atomic::text AS amount,
+    (SELECT string_agg(other.transaction_hash || ' in ' || other.block_hash, ', ') FROM chain_receipts other
+     WHERE other.payment_id = p.id AND other.state <> 'lost') AS seen
+  FROM payments p
+  WHERE ($1::uuid IS NULL OR p.id > $1) AND p.id <= $2 AND p.state = 'settled' AND p.block_number <= $3
+    AND p.block_number > (SELECT opening_block FROM reconciliation_watermark) AND p.settled_at <= now() - $4 * interval '1 ms'
+    AND NOT EXISTS (SELECT 1 FROM chain_receipts r WHERE r.payment_id = p.id AND r.state = 'explained')
+  ORDER BY p.id LIMIT $5`;
+
+/** Payments whose postings are not what their state requires. One statement is one snapshot, so nothing is half-way in it. */
+export const WRONG_BOOKS = `WITH a AS (
+    SELECT max(id) FILTER (WHERE code = 'authorized') AS authorized, max(id) FILTER (WHERE code = 'in_flight') AS in_flight,
+      max(id) FILTER (WHERE code = 'treasury') AS treasury, max(id) FILTER (WHERE code = 'expired_losses') AS expired_losses,
+      max(id) FILTER (WHERE code = 'customer_debt') AS customer_debt,
+      coalesce(array_agg(id) FILTER (WHERE code LIKE 'revenue:%'), '{}') AS revenue
+    FROM ledger_accounts),
+  books AS (
+    SELECT subject, ${['authorized', 'in_flight', 'treasury', 'expired_losses', 'customer_debt'].map(net).join(', ')},
+      coalesce(sum(amount) FILTER (WHERE credit_account = ANY (a.revenue)), 0) - coalesce(sum(amount) FILTER (WHERE debit_account = ANY (a.revenue)), 0) AS earned
+    FROM journal CROSS JOIN a WHERE ($1::uuid IS NULL OR subject > $1) AND subject <= $2 GROUP BY subject),
+  required (state, mode, authorized, in_flight, treasury, expired_losses, earned, owes) AS (VALUES
+    ${REQUIRED}),
+  compared AS (
+    SELECT p.id, p.state, p.settlement_mode, r.owes, p.amount_atomic AS amount,
+      ARRAY[r.authorized * p.amount_atomic, r.in_flight * p.amount_atomic, r.treasury * p.amount_atomic, r.expired_losses * p.amount_atomic,
+        CASE WHEN p.operation = '${TOPUP_OPERATION}' THEN 0 ELSE r.earned * p.price_atomic END] AS expected,
+      ARRAY[coalesce(b.authorized, 0), coalesce(b.in_flight, 0), coalesce(b.treasury, 0), coalesce(b.expired_losses, 0), coalesce(b.earned, 0)] AS actual,
+      coalesce(b.customer_debt, 0) AS debt
+    FROM payments p JOIN required r ON r.state = p.state AND r.mode = p.settlement_mode LEFT JOIN books b ON b.subject = p.id
+    WHERE ($1::uuid IS NULL OR p.id > $1) AND p.id <= $2)
+  SELECT id, state, settlement_mode, expected::text[] AS expected, actual::text[] AS actual, debt::text AS debt FROM compared
+  WHERE CASE WHEN owes
+    THEN expected[1:2] || expected[4:5] IS DISTINCT FROM actual[1:2] || actual[4:5] OR debt NOT IN (0, amount) OR actual[3] NOT IN (0, amount) OR actual[3] + debt > amount
+    ELSE expected IS DISTINCT FROM actual OR debt <> 0 END
+  ORDER BY id LIMIT $3`;
+
+export const SUMS = `SELECT a.asset, coalesce(sum(moved.amount), 0)::text AS sum FROM (
+    SELECT debit_account AS account, sum(amount) AS amount FROM journal GROUP BY 1
+    UNION ALL SELECT credit_account, -sum(amount) FROM journal GROUP BY 1) moved
+  JOIN ledger_accounts a ON a.id = moved.account GROUP BY a.asset`;
+
+/** Balance of an account, debits less credits. */
+export const BALANCE = `SELECT (coalesce(sum(amount) FILTER (WHERE debit_account = a.id), 0) - coalesce(sum(amount) FILTER (WHERE credit_account = a.id), 0))::text
+    AS balance
+  FROM ledger_accounts a LEFT JOIN journal ON a.id IN (debit_account, credit_account) WHERE a.code = $1`;
+
+export const EXPLAINED_TREASURY = `SELECT (coalesce((SELECT opening_atomic FROM reconciliation_watermark), 0)
+    + (SELECT coalesce(sum(amount_atomic), 0) FROM payments WHERE state = 'settled')
+    + (SELECT coalesce(sum(CASE direction WHEN 'in' THEN value_atomic ELSE -value_atomic END), 0) FROM chain_receipts
+       WHERE state NOT IN ('waiting', 'explained', 'lost')))::text AS explained`;
+
+/** Gas of every transaction that is known to be in a block. */
+export const MINED_GAS = `SELECT coalesce(sum(gas_used * effective_gas_price_wei), 0)::text AS spent,
+    EXISTS (SELECT 1 FROM settlement_transactions WHERE state IN ('stored', 'sent') OR block_number > $1) AS unsure
+  FROM settlement_transactions WHERE state IN ('succeeded', 'reverted') AND ($1::bigint IS NULL OR block_number <= $1)`;
+
+export const GAS_OPENED = `SELECT sum(CASE WHEN d.code = 'gas_wallet' THEN amount ELSE -amount END)::text AS opened
+  FROM journal JOIN ledger_accounts d ON d.id = debit_account JOIN ledger_accounts c ON c.id = credit_account
+  WHERE d.code = 'owner_eth' OR c.code = 'owner_eth'`;

@@ -1,0 +1,98 @@
+import type { Hex } from '../domain/hex';
+import type { PaymentOfReceipt, Receipt, ReceiptState } from '../domain/receipt';
+
+/**
+ * Stores logs beside the payments that their authorizations name. A log is what its block and its index say; the same log
+ * again changes nothing, unless its block was lost and has come back.
+ */
+export const RECORD = `INSERT INTO chain_receipts AS known (transaction_hash, log_index, block_number, block_hash, from_address, to_address,
+    direction, value_atomic, nonce, payment_id, state)
+  SELECT l.transaction_hash, l.log_index, l.block_number, l.block_hash, l.from_address, l.to_address,
+    CASE WHEN l.to_address = $3 THEN 'in' ELSE 'out' END, l.value_atomic, l.nonce, p.id,
+    CASE WHEN p.state = 'settled' AND p.transaction_hash = l.transaction_hash AND coalesce(p.block_hash, l.block_hash) = l.block_hash
+      AND p.amount_atomic = l.value_atomic AND l.to_address = $3 THEN 'explained' ELSE 'waiting' END
+  FROM unnest($4::text[], $5::int[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::numeric[], $11::text[])
+    AS l (transaction_hash, log_index, block_number, block_hash, from_address, to_address, value_atomic, nonce)
+  LEFT JOIN payments p ON p.network = $1 AND p.asset = $2 AND p.payer = l.from_address AND p.nonce = l.nonce
+  ON CONFLICT (block_number, log_index, block_hash) DO UPDATE
+    SET state = 'waiting', round = known.round + 1, payment_id = coalesce(excluded.payment_id, known.payment_id), first_seen_at = now()
+    WHERE known.state = 'lost'`;
+
+/** Receipts with their payments. $1 is the time of grace in milliseconds, $2 the network and $3 its USDC. */
+export const REVIEW = `SELECT r.id, r.transaction_hash, r.log_index, r.block_number, r.block_hash, r.from_address, r.to_address, r.direction,
+    r.value_atomic, r.nonce, r.state, r.round, r.first_seen_at <= now() - $1 * interval '1 ms' AS grace_is_over,
+    p.id AS payment_id, p.state AS payment_state, p.operation, p.operation_id, p.amount_atomic, p.price_atomic, p.round AS payment_round,
+    p.settlement_mode, p.transaction_hash AS payment_transaction_hash, p.block_hash AS payment_block_hash, debt.outstanding, debt.written_off
+  FROM chain_receipts r
+  LEFT JOIN payments p ON p.payer = r.from_address AND p.nonce = r.nonce AND r.direction = 'in' AND p.network = $2 AND p.asset = $3
+  LEFT JOIN LATERAL (
+    SELECT coalesce(sum(amount) FILTER (WHERE d.code = 'customer_debt'), 0) - coalesce(sum(amount) FILTER (WHERE c.code = 'customer_debt'), 0)
+        AS outstanding,
+      coalesce(sum(amount) FILTER (WHERE d.code = 'bad_debt'), 0) AS written_off
+    FROM journal JOIN ledger_accounts d ON d.id = debit_account JOIN ledger_accounts c ON c.id = credit_account
+    WHERE subject = p.id AND p.state = 'failed') debt ON true`;
+
+export interface ReviewRow {
+  id: string;
+  transaction_hash: Hex;
+  log_index: number;
+  block_number: string;
+  block_hash: Hex;
+  from_address: Hex;
+  to_address: Hex;
+  direction: 'in' | 'out';
+  value_atomic: string;
+  nonce: Hex | null;
+  state: ReceiptState;
+  round: number;
+  grace_is_over: boolean;
+  payment_id: string | null;
+  payment_state: string;
+  operation: string;
+  operation_id: string;
+  amount_atomic: string;
+  price_atomic: string;
+  payment_round: number;
+  settlement_mode: 'confirm' | 'optimistic';
+  payment_transaction_hash: Hex | null;
+  payment_block_hash: Hex | null;
+  outstanding: string | null;
+  written_off: string | null;
+}
+
+export function toReceipt(row: ReviewRow): Receipt {
+  return {
+    id: row.id,
+    transactionHash: row.transaction_hash,
+    logIndex: row.log_index,
+    blockNumber: BigInt(row.block_number),
+    blockHash: row.block_hash,
+    from: row.from_address,
+    to: row.to_address,
+    direction: row.direction,
+    valueAtomic: BigInt(row.value_atomic),
+    nonce: row.nonce,
+    state: row.state,
+    round: row.round,
+    graceIsOver: row.grace_is_over,
+  };
+}
+
+export function toPaymentOfReceipt(row: ReviewRow): PaymentOfReceipt | null {
+  if (row.payment_id === null) return null;
+  return {
+    id: row.payment_id,
+    state: row.payment_state,
+    operation: row.operation,
+    operationId: row.operation_id,
+    wallet: row.from_address,
+    amountAtomic: BigInt(row.amount_atomic),
+    priceAtomic: BigInt(row.price_atomic),
+    round: row.payment_round,
+    settlementMode: row.settlement_mode,
+    transactionHash: row.payment_transaction_hash,
+    blockHash: row.payment_block_hash,
+    debtAtomic: BigInt(row.outstanding ?? 0),
+    writtenOffAtomic: BigInt(row.written_off ?? 0),
+  };
+}
