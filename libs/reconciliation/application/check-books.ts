@@ -40,6 +40,7 @@ export class CheckBooks {
   async totals(run: StartedRun, head: BlockPlace | null): Promise<Readonly<Record<string, bigint>>> {
     const books = await this.checks.totals();
     const findings: Finding[] = [
+      ...(await this.checks.credits()),
       ...Object.entries(books.sumByAsset).flatMap(([asset, sum]) =>
         differs({ class: 'sum_not_zero', subject: asset, detail: {} }, 0n, sum),
       ),

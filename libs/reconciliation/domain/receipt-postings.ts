@@ -1,68 +1,52 @@
-import type { AccountCode } from '@tollbox/ledger/domain/accounts';
-import type { Posting } from '@tollbox/ledger/domain/posting';
-import { debtPaid, type PaymentMoney } from '@tollbox/ledger/domain/postings/payment';
+import type { Move, Posting } from '@tollbox/ledger/domain/posting';
+import { debtPaid, failed, type PaymentMoney } from '@tollbox/ledger/domain/postings/payment';
+import * as postings from '@tollbox/ledger/domain/postings/receipt';
+import type { ReceiptMoney } from '@tollbox/ledger/domain/postings/receipt';
 import type { PaymentOfReceipt, Receipt, ReceiptState } from './receipt';
-
-const MOVES: Readonly<Partial<Record<ReceiptState, { readonly debit: AccountCode; readonly credit: AccountCode }>>> = {
-  unmatched: { debit: 'treasury', credit: 'unmatched_receipts' },
-  refund_due: { debit: 'treasury', credit: 'refunds_due' },
-  recovered: { debit: 'treasury', credit: 'recovered' },
-  owner_move: { debit: 'owner', credit: 'treasury' },
-  refund_float: { debit: 'refund_float', credit: 'treasury' },
-};
 
 /** What books a receipt in a state. Explained, waiting and lost ones have no postings of their own. */
 export function book(receipt: Receipt, state: ReceiptState, round: number, payment: PaymentOfReceipt | null): Posting[] {
-  if (state === 'debt_paid') {
-    if (payment === null) throw new Error(`receipt ${receipt.id} pays the debt of no payment`);
-    return debtPaid(debtOf(payment, round), 'treasury');
+  const money: ReceiptMoney = {
+    id: receipt.id,
+    wallet: receipt.direction === 'in' ? receipt.from : receipt.to,
+    amountAtomic: receipt.valueAtomic,
+    round,
+    operationId: payment?.operationId ?? null,
+  };
+  switch (state) {
+    case 'unmatched':
+      return postings.unmatched(money);
+    case 'refund_due':
+      return postings.refundDue(money);
+    case 'recovered':
+      return postings.recovered(money, paymentOf(receipt, payment).priceAtomic);
+    case 'debt_paid':
+      return debtPaid(afterRefusals(paymentOf(receipt, payment), round - 1), 'treasury');
+    case 'owner_move':
+      return postings.ownerMove(money);
+    case 'refund_float':
+      return postings.refundFloat(money);
+    case 'waiting':
+    case 'explained':
+    case 'lost':
+      return [];
   }
-  const move = MOVES[state];
-  if (move === undefined) return [];
-  return [
-    {
-      subject: receipt.id,
-      event: state,
-      round,
-      ...move,
-      amount: receipt.valueAtomic,
-      operationId: payment?.operationId ?? null,
-      wallet: receipt.direction === 'in' ? receipt.from : receipt.to,
-    },
-  ];
-}
-
-/** A row of the journal that a receipt made. */
-export interface BookedRow {
-  readonly debit: AccountCode;
-  readonly credit: AccountCode;
-  readonly amountAtomic: bigint;
 }
 
 /** Takes back everything that a receipt booked in its round, what a person decided about it included. */
-export function unbook(receipt: Receipt, rows: readonly BookedRow[], payment: PaymentOfReceipt | null): Posting[] {
+export function unbook(receipt: Receipt, rows: readonly Move[], payment: PaymentOfReceipt | null): Posting[] {
   const wallet = receipt.direction === 'in' ? receipt.from : receipt.to;
-  const own = rows.map((row, index): Posting => ({
-    subject: receipt.id,
-    event: 'unbooked',
-    round: receipt.round,
-    leg: index + 1,
-    debit: row.credit,
-    credit: row.debit,
-    amount: row.amountAtomic,
-    wallet,
-  }));
-  if (receipt.state !== 'debt_paid' || payment === null) return own;
-  const returned = debtPaid(debtOf(payment, receipt.round), 'treasury').map((posting) => ({
-    ...posting,
-    event: 'debt_returned',
-    debit: posting.credit,
-    credit: posting.debit,
-  }));
-  return [...own, ...returned];
+  const own = postings.unbooked({ id: receipt.id, wallet, round: receipt.round }, rows);
+  if (receipt.state !== 'debt_paid') return own;
+  return [...own, ...failed(afterRefusals(paymentOf(receipt, payment), receipt.round), 'treasury')];
 }
 
-/** A debt that is paid, returned by a lost block and paid again counts on from the payment's round. */
-function debtOf(payment: PaymentOfReceipt, receiptRound: number): PaymentMoney {
-  return { ...payment, round: payment.round + receiptRound - 1 };
+/** A refused payment whose money came and was lost with its block is refused once more, and its debt counts on. */
+function afterRefusals(payment: PaymentOfReceipt, times: number): PaymentMoney {
+  return { ...payment, round: payment.round + times };
+}
+
+function paymentOf(receipt: Receipt, payment: PaymentOfReceipt | null): PaymentOfReceipt {
+  if (payment === null) throw new Error(`receipt ${receipt.id} needs the payment that it is booked for`);
+  return payment;
 }

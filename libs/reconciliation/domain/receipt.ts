@@ -1,3 +1,4 @@
+import { TOPUP_OPERATION } from '@tollbox/ledger/domain/postings/payment';
 import type { Hex } from './hex';
 
 /**
@@ -91,9 +92,9 @@ export function explain(receipt: Receipt, payment: PaymentOfReceipt | null, refu
     case 'voided':
       return receipt.graceIsOver || receipt.state === 'refund_due' ? 'refund_due' : 'waiting';
     case 'failed':
-      return receipt.state === 'debt_paid' || receipt.state === 'recovered' ? receipt.state : afterRefusal(payment, receipt);
+      return receipt.state === 'debt_paid' || receipt.state === 'recovered' ? receipt.state : afterRefusal(payment);
     case 'expired':
-      return 'recovered';
+      return payment.operation === TOPUP_OPERATION ? 'refund_due' : 'recovered';
     default: // on its way: the settler reads the chain and settles it
       return 'waiting';
   }
@@ -108,8 +109,9 @@ export function isSettledBy(payment: PaymentOfReceipt, receipt: ChainTransfer): 
 }
 
 /** A released answer left a debt, which the money pays while it stands; without one the buyer was told that nothing is charged. */
-function afterRefusal(payment: PaymentOfReceipt, receipt: Receipt): ReceiptState {
-  if (payment.debtAtomic > 0n && payment.debtAtomic === receipt.valueAtomic) return 'debt_paid';
-  if (payment.writtenOffAtomic > 0n && payment.writtenOffAtomic === receipt.valueAtomic) return 'recovered';
+function afterRefusal(payment: PaymentOfReceipt): ReceiptState {
+  if (payment.settlementMode === 'confirm') return 'refund_due';
+  if (payment.debtAtomic === payment.priceAtomic) return 'debt_paid';
+  if (payment.writtenOffAtomic === payment.priceAtomic) return 'recovered';
   return 'refund_due';
 }

@@ -1,5 +1,5 @@
 /**
- * What the books must hold of a payment in each state (docs/postings.md), as multiples of its amount. The check runs in the
+ * What the books must hold of a payment in each state (docs/postings.md), as multiples of its amount or price. The check runs in the
  * database over all payments; this table is what it compares with.
  */
 export interface RequiredBooks {
@@ -8,10 +8,10 @@ export interface RequiredBooks {
   readonly authorized: 0 | 1;
   readonly inFlight: 0 | 1;
   readonly treasury: 0 | 1;
+  /** Of its price, like what is earned. */
   readonly expiredLosses: 0 | 1;
-  /** Whether its price is earned. */
   readonly earned: 0 | 1;
-  /** Whether its money may stand in the debt accounts, or have come from there since. */
+  /** Whether its price may stand as debt, or have been paid since. */
   readonly owes: boolean;
 }
 
@@ -19,7 +19,6 @@ const NOTHING = { authorized: 0, inFlight: 0, treasury: 0, expiredLosses: 0, ear
 const BY_STATE: Readonly<Record<string, Partial<Omit<RequiredBooks, 'state' | 'mode'>>>> = {
   claimed: {},
   voided: {},
-  executed: { authorized: 1, earned: 1 },
   queued: { authorized: 1, earned: 1 },
   broadcast: { inFlight: 1, earned: 1 },
   unknown: { inFlight: 1, earned: 1 },

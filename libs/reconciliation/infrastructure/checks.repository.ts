@@ -1,11 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
+import { gasOpening } from '@tollbox/ledger/domain/postings/receipt';
 import type { Journal } from '@tollbox/ledger/infrastructure/journal';
 import { inTransaction } from '@tollbox/platform/database/transaction';
 import type { BlockPlace } from '../application/ports/chain-logs';
 import type { BookTotals, CheckedBatch, CheckStore, StartedRun } from '../application/ports/reconciliation-store';
 import type { Finding } from '../domain/item';
-import { BALANCE, DEMOTE, EXPLAINED_TREASURY, GAS_OPENED, MINED_GAS, MISSING, NEXT_END, SUMS, WRONG_BOOKS } from './checks-sql';
+import {
+  BALANCE,
+  CREDITS,
+  DEMOTE,
+  EXPLAINED_TREASURY,
+  GAS_OPENED,
+  MINED_GAS,
+  MISSING,
+  NEXT_END,
+  SUMS,
+  WRONG_BOOKS,
+} from './checks-sql';
 import { underLease } from './run-transaction';
 
 const BATCH = 20_000;
@@ -29,6 +41,16 @@ interface WrongRow {
   expected: string[];
   actual: string[];
   debt: string;
+}
+
+interface CreditsRow {
+  wallet: string;
+  credits: string;
+  debt: string;
+  running: string;
+  balance: string;
+  debt_row: string;
+  held: string;
 }
 
 /** The books against themselves and against what was read of the chain. */
@@ -61,6 +83,17 @@ export class ChecksRepository implements CheckStore {
     });
   }
 
+  async credits(): Promise<readonly Finding[]> {
+    const { rows } = await this.pool.query<CreditsRow>(CREDITS, [MAX_FINDINGS]);
+    return rows.map((row): Finding => ({
+      class: 'credits_balance',
+      subject: row.wallet,
+      expected: `balance ${row.credits}, debt ${row.debt}, held ${row.running}`,
+      actual: `balance ${row.balance}, debt ${row.debt_row}, held ${row.held}`,
+      detail: { wallet: row.wallet },
+    }));
+  }
+
   totals(): Promise<BookTotals> {
     return inTransaction(this.pool, async (client) => {
       await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
@@ -88,12 +121,7 @@ export class ChecksRepository implements CheckStore {
   }
 
   async bookGasOpening(run: StartedRun, amountWei: bigint): Promise<void> {
-    if (amountWei <= 0n) return;
-    await underLease(this.pool, run.lease, (client) =>
-      this.journal.append(client, [
-        { subject: randomUUID(), event: 'gas_opening', debit: 'gas_wallet', credit: 'owner_eth', amount: amountWei },
-      ]),
-    );
+    await underLease(this.pool, run.lease, (client) => this.journal.append(client, gasOpening(randomUUID(), amountWei)));
   }
 }
 

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
 import type { AccountCode } from '@tollbox/ledger/domain/accounts';
+import type { Move } from '@tollbox/ledger/domain/posting';
+import { opening } from '@tollbox/ledger/domain/postings/receipt';
 import type { Journal } from '@tollbox/ledger/infrastructure/journal';
 import type { BlockPlace } from '../application/ports/chain-logs';
 import type {
@@ -13,7 +15,7 @@ import type {
 } from '../application/ports/reconciliation-store';
 import type { Hex } from '../domain/hex';
 import { isBooked, type ChainTransfer, type PaymentOfReceipt, type Receipt, type ReceiptState } from '../domain/receipt';
-import { book, unbook, type BookedRow } from '../domain/receipt-postings';
+import { book, unbook } from '../domain/receipt-postings';
 import type { Finding } from '../domain/item';
 import { closeOfReceipts, reportFindings } from './item-rows';
 import { RECORD, REVIEW, toPaymentOfReceipt, toReceipt, type ReviewRow } from './receipts-sql';
@@ -52,7 +54,9 @@ export class ReceiptsRepository implements ReceiptStore {
   }
 
   async firstClaimBlock(): Promise<bigint | null> {
-    const { rows } = await this.pool.query<{ first: string | null }>('SELECT min(claimed_at_block) AS first FROM payments');
+    const { rows } = await this.pool.query<{ first: string | null }>(
+      "SELECT min(claimed_at_block) AS first FROM payments WHERE rail = 'x402'",
+    );
     return rows[0]?.first == null ? null : BigInt(rows[0].first);
   }
 
@@ -73,10 +77,7 @@ export class ReceiptsRepository implements ReceiptStore {
         [openingAtomic.toString()],
       );
       const subject = rows[0]?.opening_subject;
-      if (subject === undefined || openingAtomic === 0n) return;
-      await this.journal.append(client, [
-        { subject, event: 'opening', debit: 'treasury', credit: 'owner', amount: openingAtomic, wallet: this.books.payTo },
-      ]);
+      if (subject !== undefined) await this.journal.append(client, opening(subject, openingAtomic));
     });
   }
 
@@ -190,6 +191,9 @@ export class ReceiptsRepository implements ReceiptStore {
         changes.map(({ payment }) => payment?.id ?? null),
       ],
     );
+    await client.query(`UPDATE payments SET debt_cleared_at = now() WHERE id = ANY ($1::uuid[]) AND debt_cleared_at IS NULL`, [
+      changes.flatMap(({ payment, decision }) => (decision.state === 'debt_paid' && payment !== null ? [payment.id] : [])),
+    ]);
     await closeOfReceipts(
       client,
       run,
@@ -216,8 +220,8 @@ function parts(row: ReviewRow): { receipt: Receipt; payment: PaymentOfReceipt | 
 }
 
 /** What receipts booked, by receipt and round, in the order in which it was booked. */
-async function bookedRows(client: PoolClient, receiptIds: readonly string[]): Promise<ReadonlyMap<string, readonly BookedRow[]>> {
-  const byReceipt = new Map<string, BookedRow[]>();
+async function bookedRows(client: PoolClient, receiptIds: readonly string[]): Promise<ReadonlyMap<string, readonly Move[]>> {
+  const byReceipt = new Map<string, Move[]>();
   if (receiptIds.length === 0) return byReceipt;
   const { rows } = await client.query<{
     subject: string;
@@ -233,7 +237,7 @@ async function bookedRows(client: PoolClient, receiptIds: readonly string[]): Pr
   );
   for (const { subject, round, debit, credit, amount } of rows) {
     const key = `${subject} ${round}`;
-    byReceipt.set(key, [...(byReceipt.get(key) ?? []), { debit, credit, amountAtomic: BigInt(amount) }]);
+    byReceipt.set(key, [...(byReceipt.get(key) ?? []), { debit, credit, amount: BigInt(amount) }]);
   }
   return byReceipt;
 }

@@ -2,6 +2,7 @@ import type { Posting } from '@tollbox/ledger/domain/posting';
 import * as credits from '@tollbox/ledger/domain/postings/credits';
 import * as gas from '@tollbox/ledger/domain/postings/gas';
 import * as payment from '@tollbox/ledger/domain/postings/payment';
+import * as receipt from '@tollbox/ledger/domain/postings/receipt';
 
 /**
  * For every posting function of libs/ledger/domain/postings, as `<file>.<function>`, what it books in all its cases:
@@ -19,6 +20,7 @@ const paid: payment.PaymentMoney = {
 };
 const topup: payment.PaymentMoney = { ...paid, operation: payment.TOPUP_OPERATION };
 const released: payment.PaymentMoney = { ...paid, settlementMode: 'optimistic' };
+const received: receipt.ReceiptMoney = { id: paid.id, wallet: paid.wallet, amountAtomic: 1_200n, round: 1 };
 const PLACES = ['authorized', 'in_flight', 'treasury'] as const;
 
 export const POSTING_EXAMPLES: Readonly<Record<string, readonly Posting[]>> = {
@@ -41,6 +43,26 @@ export const POSTING_EXAMPLES: Readonly<Record<string, readonly Posting[]>> = {
   'gas.fillerGas': gas.fillerGas(paid.id, 1, 5n),
   'gas.gasReturned': gas.gasReturned(payment.gas(paid, 1, 5n)),
   'payment.facilitatorFee': payment.facilitatorFee(paid, 10n),
+  'receipt.opening': receipt.opening(paid.id, 5n),
+  'receipt.gasOpening': receipt.gasOpening(paid.id, 5n),
+  'receipt.gasMoved': [...receipt.gasMoved(paid.id, 1, 5n), ...receipt.gasMoved(paid.id, 2, -5n)],
+  'receipt.unmatched': receipt.unmatched(received),
+  'receipt.refundDue': receipt.refundDue(received),
+  'receipt.recovered': receipt.recovered(received, 1_000n),
+  'receipt.ownerMove': receipt.ownerMove(received),
+  'receipt.refundFloat': receipt.refundFloat(received),
+  'receipt.decided': (['owner_money', 'refund_due'] as const).flatMap((decision) => receipt.decided(received, decision)),
+  'receipt.unbooked': receipt.unbooked(
+    received,
+    [
+      receipt.unmatched(received),
+      receipt.refundDue(received),
+      receipt.recovered(received, 1_000n),
+      receipt.ownerMove(received),
+      receipt.refundFloat(received),
+      ...(['owner_money', 'refund_due'] as const).map((decision) => receipt.decided(received, decision)),
+    ].flat(),
+  ),
 };
 
 /** Exported beside the posting functions, and booking nothing. */

@@ -87,8 +87,7 @@ export class SeededPayments {
   }
 
   async queue(payment: SeededPayment): Promise<void> {
-    await this.step(payment, `state = 'executed', answer_status = 200, answer_expires_at = now()`, []);
-    await this.step(payment, `state = 'queued'`, postings.executed(payment));
+    await this.step(payment, `state = 'queued', answer_status = 200, answer_expires_at = now()`, postings.executed(payment));
   }
 
   async broadcast(payment: SeededPayment): Promise<void> {

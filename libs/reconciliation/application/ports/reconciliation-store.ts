@@ -90,6 +90,8 @@ export interface BookTotals {
 export interface CheckStore {
   /** One batch of payments against their receipts and postings; null when there are no more after `after`. */
   checkPayments(run: StartedRun, after: string | null, head: BlockPlace | null, graceMs: number): Promise<CheckedBatch | null>;
+  /** Wallets whose credits are not what the journal says. */
+  credits(): Promise<readonly Finding[]>;
   totals(): Promise<BookTotals>;
   /** Gas of mined transactions up to a block, and whether one is sent whose end is not known. */
   gas(upToBlock: bigint): Promise<{ readonly spentWei: bigint; readonly isUnsure: boolean; readonly openedWei: bigint | null }>;
