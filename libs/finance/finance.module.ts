@@ -1,22 +1,39 @@
 import { Module } from '@nestjs/common';
+import type { Pool } from 'pg';
+import { LEDGER_QUERIES } from '@tollbox/ledger/application/ports/ledger-queries';
+import { Journal } from '@tollbox/ledger/infrastructure/journal';
+import { PostgresLedgerQueries } from '@tollbox/ledger/infrastructure/postgres-ledger-queries';
+import { AccessModule } from '@tollbox/platform/access/access.module';
+import { AuditLog } from '@tollbox/platform/audit/audit-log';
+import { CONFIG, type Config } from '@tollbox/platform/config/config';
+import { networkOf } from '@tollbox/platform/config/networks';
+import { PG_POOL } from '@tollbox/platform/database/pg-pool';
 import { SANDBOX_PAYMENTS } from '@tollbox/platform/operations/operation-payments';
 import { ExportDatasetFile } from './application/export-dataset';
 import { AGEING_REPORT } from './application/ports/ageing-report';
+import { DEBT_BOOK } from './application/ports/debt-book';
 import { EXPORT_FORMAT_TABLE, type ExportFormat, type ExportFormatName } from './application/ports/export-encoder';
 import { EXPORT_SOURCE } from './application/ports/export-source';
 import { JOURNAL_ENTRIES } from './application/ports/journal-entries';
+import { OPEN_ITEMS } from './application/ports/open-items';
 import { PAYMENTS_READ_MODEL } from './application/ports/payments-read-model';
 import { REVENUE_REPORT } from './application/ports/revenue-report';
+import { SecondKey } from './application/second-key';
 import { ShowPayment } from './application/show-payment';
+import { WriteOffDebt } from './application/write-off-debt';
 import { EntriesController } from './http/entries.controller';
 import { ExportsController } from './http/exports.controller';
+import { LedgerController } from './http/ledger.controller';
+import { OpenItemsController } from './http/open-items.controller';
 import { PaymentsController } from './http/payments.controller';
 import { ReportsController } from './http/reports.controller';
 import { csvFormat } from './infrastructure/csv-format';
 import { parquetFormat } from './infrastructure/parquet-format';
 import { PostgresAgeingReport } from './infrastructure/postgres-ageing-report';
+import { PostgresDebtBook } from './infrastructure/postgres-debt-book';
 import { PostgresExportSource } from './infrastructure/postgres-export-source';
 import { PostgresJournalEntries } from './infrastructure/postgres-journal-entries';
+import { PostgresOpenItems } from './infrastructure/postgres-open-items';
 import { PostgresPaymentsReadModel } from './infrastructure/postgres-payments-read-model';
 import { PostgresRevenueReport } from './infrastructure/postgres-revenue-report';
 
@@ -34,11 +51,28 @@ const EXPORT_FORMAT_VALUES: Readonly<Record<ExportFormatName, ExportFormat>> = {
 
 /** The finance API. Needs PlatformModule and AccessModule. */
 @Module({
-  imports: [FinanceReadModule],
-  controllers: [PaymentsController, EntriesController, ReportsController, ExportsController],
+  imports: [FinanceReadModule, AccessModule],
+  controllers: [
+    PaymentsController,
+    EntriesController,
+    ReportsController,
+    LedgerController,
+    OpenItemsController,
+    ExportsController,
+  ],
   providers: [
     ShowPayment,
     ExportDatasetFile,
+    SecondKey,
+    WriteOffDebt,
+    { provide: LEDGER_QUERIES, inject: [PG_POOL], useFactory: (pool: Pool) => new PostgresLedgerQueries(pool) },
+    { provide: OPEN_ITEMS, useClass: PostgresOpenItems },
+    {
+      provide: DEBT_BOOK,
+      inject: [PG_POOL, CONFIG, AuditLog],
+      useFactory: (pool: Pool, config: Config, audit: AuditLog) =>
+        new PostgresDebtBook(pool, new Journal(networkOf(config).caip2), audit),
+    },
     { provide: EXPORT_SOURCE, useClass: PostgresExportSource },
     { provide: EXPORT_FORMAT_TABLE, useValue: EXPORT_FORMAT_VALUES },
     { provide: PAYMENTS_READ_MODEL, useExisting: PostgresPaymentsReadModel },

@@ -206,10 +206,11 @@ describe('every route of the running gateway', () => {
       'auditor GET /finance/payments': 200,
       'finance GET /finance/payments/:id': 404,
       'auditor GET /finance/payments/:id': 404,
+      'finance POST /finance/debts/:id/write-off': 400,
       'finance GET /finance/exports/:file': 404,
       'auditor GET /finance/exports/:file': 404,
       ...Object.fromEntries(
-        ['ageing', 'entries', 'price-lists', 'revenue'].flatMap((report) => [
+        ['accounts', 'ageing', 'credits', 'debts', 'entries', 'price-lists', 'revenue', 'trial-balance'].flatMap((report) => [
           [`finance GET /finance/${report}`, 200],
           [`auditor GET /finance/${report}`, 200],
         ]),

@@ -204,6 +204,7 @@ export const environmentSchema = z.object({
   CLAIM_LEASE_MS: integer(1_000, 120_000, 10_000, 'A claim whose process does not renew it within this time is recovered.'),
   ANSWER_RETENTION_MS: integer(60_000, 2_592_000_000, 86_400_000, 'How long an answer is kept after `validBefore`.'),
 
+  DEBT_WRITE_OFF_MAX_ATOMIC: atomic('1000000', 'Largest debt, in atomic USDC, that one finance key gives up alone.'),
   EXPORTS_AT_ONCE: integer(1, 50, 2, 'Finance exports that run at once in a process; each has a database connection of its own.'),
   EXPORT_TIMEOUT_MS: integer(1_000, 86_400_000, 1_800_000, 'Deadline of a finance export.'),
   EXPORT_STALL_TIMEOUT_MS: integer(100, 3_600_000, 60_000, 'A finance export whose reader takes nothing for this long is ended.'),

@@ -145,6 +145,13 @@ export const ERRORS = define({
     message: 'The chain refused too many payments of this wallet after their work was done.',
     suggestion: 'Keep the signed amount in the wallet until the answer arrives, and send the request again after Retry-After.',
   },
+  second_key_required: {
+    status: 403,
+    retryable: false,
+    error: 'Second key required',
+    message: 'This needs the approval of a second key.',
+    suggestion: 'Send the key of another person with the same role as `X-Approval-Key`.',
+  },
   too_many_exports: {
     status: 429,
     retryable: true,
