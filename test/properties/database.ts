@@ -2,6 +2,7 @@ import type { PaymentStore } from '@tollbox/payments/application/ports/payment-s
 import type { SettlementStore } from '@tollbox/payments/application/ports/settlement-store';
 import type { SettlementMode } from '@tollbox/payments/domain/payment';
 import type { PaymentState } from '@tollbox/payments/domain/payment-state';
+import type { HeldRows } from './held-transaction';
 
 /** A payment and its part of the books, without anything that differs from one database to another. */
 export interface PaymentView {
@@ -44,6 +45,6 @@ export interface Database {
   readonly payments: PaymentStore;
   readonly settlements: SettlementStore;
   view(): DatabaseView | Promise<DatabaseView>;
-  /** Lets time pass for leases, ages and queues. */
-  advance(ms: number): void | Promise<void>;
+  /** Lets time pass for leases, ages and queues, but not for rows that are held. */
+  advance(ms: number, held: HeldRows): void | Promise<void>;
 }

@@ -1,5 +1,6 @@
 import type { Posting } from '@tollbox/ledger/domain/posting';
 import type { BatchView, Database, DatabaseView, PaymentView } from './database';
+import type { HeldRows } from './held-transaction';
 import { ModelData, type BatchRow, type PaymentRow } from './model-data';
 import { ModelPayments } from './model-payments';
 import { ModelSettlements } from './model-settlements';
@@ -14,7 +15,7 @@ export class ModelDatabase implements Database {
   private readonly booksOf = new Map<string, Map<string, bigint>>();
   private readonly earnedTimes = new Map<string, number>();
 
-  constructor(private readonly clock: { nowMs: number }) {
+  constructor(readonly clock: { nowMs: number }) {
     this.data = new ModelData(clock, (posting) => this.note(posting));
     this.payments = new ModelPayments(this.data);
     this.settlements = new ModelSettlements(this.data);
@@ -72,8 +73,9 @@ export class ModelDatabase implements Database {
     };
   }
 
-  advance(ms: number): void {
-    this.clock.nowMs += ms;
+  advance(ms: number, held: HeldRows): void {
+    for (const id of held.payments) this.data.payment(id).queuedAtMs += ms;
+    for (const [name, lease] of this.data.leases) if (held.leases.has(name)) lease.untilMs += ms;
   }
 }
 

@@ -17,6 +17,8 @@ import type { ModelData, PaymentRow } from './model-data';
 
 const isReserving = ({ state }: PaymentRow): boolean => RESERVING_STATES.some((one) => one === state);
 
+const byNonce = (one: PaymentRow, other: PaymentRow): number => one.key.nonce.localeCompare(other.key.nonce);
+
 /** The gateway's side of the database. */
 export class ModelPayments implements PaymentStore {
   constructor(private readonly data: ModelData) {}
@@ -196,7 +198,7 @@ export class ModelPayments implements PaymentStore {
   }
 
   private list(fits: (row: PaymentRow) => boolean, limit: number): Promise<readonly Payment[]> {
-    const rows = [...this.data.payments.values()].filter(fits).slice(0, limit);
+    const rows = [...this.data.payments.values()].filter(fits).sort(byNonce).slice(0, limit);
     return Promise.resolve(rows.map((row) => this.data.toPayment(row)));
   }
 }

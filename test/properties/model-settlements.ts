@@ -173,6 +173,7 @@ export class ModelSettlements implements SettlementStore {
     const rows = [...this.data.payments.values()].filter(
       (row) => row.settlementTransactionId === batchId && (row.state === 'broadcast' || row.state === 'unknown'),
     );
+    rows.sort((one, other) => one.key.nonce.localeCompare(other.key.nonce));
     return Promise.resolve(rows.map((row) => this.data.toPayment(row)));
   }
 

@@ -30,7 +30,7 @@ interface Incarnation {
   readonly worker: Worker;
 }
 
-/** Clock of the model: what the code takes for now. */
+/** Clock of a run: what the code takes for now. */
 export class ModelClock {
   nowMs = START_MS;
 }
@@ -102,7 +102,8 @@ export class World {
   }
 
   private async advance(ms: number): Promise<void> {
-    await this.database.advance(ms);
+    this.clock.nowMs += ms;
+    await this.database.advance(ms, this.heldRows);
     this.chain.mine(BigInt(ms / 1_000));
   }
 
