@@ -65,13 +65,13 @@ module.exports = {
       name: 'sandboxes-know-no-money',
       severity: 'error',
       from: { path: '^libs/(sandboxes|reaper)/' },
-      to: { path: '^libs/(payments|ledger|finance|reconciliation)/' },
+      to: { path: '^libs/(payments|ledger|finance|reconciliation|refunds)/' },
     },
     {
       name: 'platform-knows-no-domain-library',
       severity: 'error',
       from: { path: '^libs/platform/' },
-      to: { path: '^libs/(payments|sandboxes|reaper|finance|ledger|reconciliation|devstack)/' },
+      to: { path: '^libs/(payments|sandboxes|reaper|finance|ledger|reconciliation|refunds|devstack)/' },
     },
     {
       name: 'ledger-knows-only-the-platform',
@@ -87,6 +87,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^libs/reconciliation/' },
       to: { path: '^libs/(?!reconciliation/|ledger/|platform/)' },
+    },
+    {
+      name: 'refunds-know-only-the-books',
+      comment: 'A refund reads what a payment was from its row; nothing of how it was taken.',
+      severity: 'error',
+      from: { path: '^libs/refunds/' },
+      to: { path: '^libs/(?!refunds/|ledger/|platform/)' },
     },
     {
       name: 'libraries-know-no-apps',

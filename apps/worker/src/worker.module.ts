@@ -4,6 +4,7 @@ import type { Config } from '@tollbox/platform/config/config';
 import { PlatformModule } from '@tollbox/platform/platform.module';
 import { TelemetryModule } from '@tollbox/platform/telemetry/telemetry.module';
 import { ReaperModule } from '@tollbox/reaper/reaper.module';
+import { RefundsModule } from '@tollbox/refunds/refunds.module';
 import { SandboxesModule } from '@tollbox/sandboxes/sandboxes.module';
 
 /** Everything that runs behind the answers: the settler, the upkeep of payments and the reaper. */
@@ -17,6 +18,7 @@ export class WorkerModule {
         TelemetryModule.forRoot(),
         SandboxesModule,
         PaymentsModule.forWorker(SandboxesModule),
+        RefundsModule.forWorker(),
         ReaperModule,
       ],
     };

@@ -209,6 +209,32 @@ export const environmentSchema = z.object({
   EXPORT_TIMEOUT_MS: integer(1_000, 86_400_000, 1_800_000, 'Deadline of a finance export.'),
   EXPORT_STALL_TIMEOUT_MS: integer(100, 3_600_000, 60_000, 'A finance export whose reader takes nothing for this long is ended.'),
 
+  REFUND_PRIVATE_KEY: privateKey(
+    'Key of the wallet that on-chain refunds are paid from; never that of PAY_TO or of a settlement. Only the worker needs it; without it they wait.',
+  ).optional(),
+  REFUND_LIMIT_PER_PAYMENT_ATOMIC: atomicOrZero(
+    '1000000',
+    'Refunds of one payment up to this sum in atomic USDC need no second key.',
+  ),
+  REFUND_LIMIT_PER_DAY_ATOMIC: atomicOrZero(
+    '10000000',
+    'Refunds of all payments within 24 hours up to this sum in atomic USDC need no second key.',
+  ),
+  REFUND_GAS_LIMIT: integer(50_000, 1_000_000, 120_000, 'Gas limit of the transfer of a refund.'),
+  REFUND_MAX_IN_FLIGHT: integer(1, 256, 16, 'Refund transactions sent and not yet seen in a block.'),
+  REFUND_LEASE_MS: integer(1_000, 300_000, 15_000, 'A worker that does not renew its lease of the refund wallet is replaced.'),
+  REFUND_POLL_MS: integer(20, 60_000, 1_000, 'Time between two passes over the refunds.'),
+  REFUND_RETRY_MS: integer(20, 3_600_000, 30_000, 'Pause before a refund that could not be sent is tried again.'),
+  REFUND_REBROADCAST_AFTER_MS: integer(20, 600_000, 5_000, 'A sent refund without a block is sent again after this time.'),
+  REFUND_UNKNOWN_AFTER_MS: integer(20, 600_000, 30_000, 'A sent refund without a block after this time is `unknown`.'),
+  REFUND_DROP_AFTER_MS: integer(
+    0,
+    3_600_000,
+    60_000,
+    'A refund whose nonce another transaction has used for this long is queued again.',
+  ),
+  REFUND_FINAL_DEPTH: integer(0, 256, 12, 'Blocks on top of a reverted or displaced refund before it counts as that.'),
+
   BODY_LIMIT_BYTES: integer(1_024, 104_857_600, 262_144, 'Largest request body.'),
   REQUESTS_PER_MINUTE_PER_IP: integer(1, 10_000_000, 6_000, 'Requests of one address per minute.'),
   OWNER_REQUESTS_PER_MINUTE_PER_IP: integer(
@@ -361,9 +387,11 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
 /** On a chain that is not our own dev chain, a key that the whole world knows would be emptied at once. */
 export function refuseDevKeysOnRealChain(config: Config, isDevChain: boolean): void {
   if (isDevChain) return;
-  if (config.SETTLEMENT_PRIVATE_KEY?.some(isWellKnownDevKey) === true) {
-    throw new ConfigurationError([
-      'SETTLEMENT_PRIVATE_KEY: is a well-known development key and this is not the development chain',
-    ]);
-  }
+  const problems = [
+    { name: 'SETTLEMENT_PRIVATE_KEY', keys: config.SETTLEMENT_PRIVATE_KEY ?? [] },
+    { name: 'REFUND_PRIVATE_KEY', keys: config.REFUND_PRIVATE_KEY === undefined ? [] : [config.REFUND_PRIVATE_KEY] },
+  ]
+    .filter(({ keys }) => keys.some(isWellKnownDevKey))
+    .map(({ name }) => `${name}: is a well-known development key and this is not the development chain`);
+  if (problems.length > 0) throw new ConfigurationError(problems);
 }

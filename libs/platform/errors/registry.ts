@@ -259,6 +259,20 @@ export const ERRORS = define({
     message: 'The record changed at the same time.',
     suggestion: 'Read the record again and repeat the request.',
   },
+  refund_not_possible: {
+    status: 422,
+    retryable: false,
+    error: 'Refund not possible',
+    message: 'This payment cannot be refunded.',
+    suggestion: 'See GET /finance/payments/{id}: only what arrived and was not refunded yet can be given back.',
+  },
+  second_key_required: {
+    status: 403,
+    retryable: false,
+    error: 'Second key required',
+    message: 'The staff key that requested this may not approve it.',
+    suggestion: 'Let somebody with another finance key approve it.',
+  },
   internal: {
     status: 500,
     retryable: true,

@@ -24,6 +24,8 @@ function secretsOfUrl(text: string, withPath: boolean): string[] {
 export function secretsOf(config: Config): string[] {
   const texts = [
     ...(config.SETTLEMENT_PRIVATE_KEY ?? []).flatMap((key) => [key, key.slice(2)]),
+    config.REFUND_PRIVATE_KEY,
+    config.REFUND_PRIVATE_KEY?.slice(2),
     config.MODAL_TOKEN_SECRET,
     ...secretsOfUrl(config.DATABASE_URL, false),
     ...secretsOfUrl(config.RPC_URL, true),

@@ -3,6 +3,7 @@ import * as credits from '@tollbox/ledger/domain/postings/credits';
 import * as gas from '@tollbox/ledger/domain/postings/gas';
 import * as payment from '@tollbox/ledger/domain/postings/payment';
 import * as receipt from '@tollbox/ledger/domain/postings/receipt';
+import * as refund from '@tollbox/ledger/domain/postings/refund';
 
 /**
  * For every posting function of libs/ledger/domain/postings, as `<file>.<function>`, what it books in all its cases:
@@ -21,6 +22,7 @@ const paid: payment.PaymentMoney = {
 const topup: payment.PaymentMoney = { ...paid, operation: payment.TOPUP_OPERATION };
 const released: payment.PaymentMoney = { ...paid, settlementMode: 'optimistic' };
 const received: receipt.ReceiptMoney = { id: paid.id, wallet: paid.wallet, amountAtomic: 1_200n, round: 1 };
+const givenBack: refund.RefundMoney = { ...paid, amountAtomic: 700n };
 const PLACES = ['authorized', 'in_flight', 'treasury'] as const;
 
 export const POSTING_EXAMPLES: Readonly<Record<string, readonly Posting[]>> = {
@@ -63,6 +65,13 @@ export const POSTING_EXAMPLES: Readonly<Record<string, readonly Posting[]>> = {
       ...(['owner_money', 'refund_due'] as const).map((decision) => receipt.decided(received, decision)),
     ].flat(),
   ),
+  'refund.refundApproved': refund.refundApproved(givenBack),
+  'refund.refundWithdrawn': refund.refundWithdrawn(givenBack),
+  'refund.refundPaid': refund.refundPaid(givenBack),
+  'refund.refundUnpaid': refund.refundUnpaid(givenBack),
+  'refund.refundCredited': refund.refundCredited(givenBack),
+  'refund.refundGas': refund.refundGas(givenBack, 5n),
+  'refund.refundGasReturned': refund.refundGasReturned(givenBack, 5n),
 };
 
 /** Exported beside the posting functions, and booking nothing. */

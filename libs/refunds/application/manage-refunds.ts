@@ -1,0 +1,78 @@
+import { TollboxError } from '@tollbox/platform/errors/tollbox-error';
+import { decodeRefundCursor, encodeRefundCursor } from '../domain/refund-cursor';
+import type { RefundLimits } from '../domain/refund';
+import type { RefundEventRecord, RefundFilter, RefundQueries, RefundRecord } from './ports/refund-queries';
+import type { DecisionResult, RefundActor, RefundRequest, RefundStore } from './ports/refund-store';
+
+type RefundDetail = RefundRecord & { readonly events: readonly RefundEventRecord[] };
+
+/** What finance does with refunds: request, approve, reject, look. */
+export class ManageRefunds {
+  constructor(
+    private readonly store: RefundStore,
+    private readonly queries: RefundQueries,
+    private readonly limits: RefundLimits,
+  ) {}
+
+  async request(request: RefundRequest, actor: RefundActor): Promise<RefundDetail> {
+    const result = await this.store.request(request, actor, this.limits);
+    switch (result.kind) {
+      case 'requested':
+      case 'repeated':
+        return this.show(result.refund.id);
+      case 'key_reused':
+        throw new TollboxError('conflict', { message: 'This idempotency_key was used for another refund.' });
+      case 'no_payment':
+        throw new TollboxError('not_found', { message: 'There is no payment with this id.' });
+      case 'not_refundable':
+        throw new TollboxError('refund_not_possible', { details: result.why });
+      case 'too_much': {
+        const details = `${result.leftAtomic} atomic units of this payment are left to refund.`;
+        throw new TollboxError('refund_not_possible', { details });
+      }
+    }
+  }
+
+  async approve(id: string, actor: RefundActor): Promise<RefundDetail> {
+    return this.decided(id, await this.store.approve(id, actor));
+  }
+
+  async reject(id: string, reason: string, actor: RefundActor): Promise<RefundDetail> {
+    return this.decided(id, await this.store.reject(id, reason, actor));
+  }
+
+  async show(id: string): Promise<RefundDetail> {
+    const found = await this.queries.find(id);
+    if (found === null) throw noRefund();
+    return found;
+  }
+
+  /** Newest request first. What is requested while somebody pages is before his first page. */
+  async list(filter: RefundFilter, limit: number, cursor?: string): Promise<{ refunds: RefundRecord[]; next_cursor: string | null }> {
+    const after = cursor === undefined ? null : decodeRefundCursor(cursor);
+    if (cursor !== undefined && after === null) {
+      const message = 'The cursor is not one of an earlier answer';
+      throw new TollboxError('invalid_query', { details: [{ code: 'custom', path: ['cursor'], message }] });
+    }
+    const rows = await this.queries.page(filter, after, limit);
+    const refunds = rows.slice(0, limit);
+    const last = refunds.at(-1);
+    const hasMore = rows.length > limit && last !== undefined;
+    return { refunds, next_cursor: hasMore ? encodeRefundCursor({ requestedAt: last.requested_at, id: last.id }) : null };
+  }
+
+  private decided(id: string, result: DecisionResult): Promise<RefundDetail> {
+    switch (result.kind) {
+      case 'done':
+        return this.show(id);
+      case 'not_found':
+        throw noRefund();
+      case 'same_key':
+        throw new TollboxError('second_key_required');
+      case 'wrong_state':
+        throw new TollboxError('conflict', { message: `The refund is ${result.state} already.` });
+    }
+  }
+}
+
+const noRefund = (): TollboxError => new TollboxError('not_found', { message: 'There is no refund with this id.' });

@@ -1,0 +1,85 @@
+import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { z } from 'zod';
+import { CurrentStaff, type StaffCaller } from '@tollbox/platform/access/current-staff.decorator';
+import { TollboxError } from '@tollbox/platform/errors/tollbox-error';
+import { parseOrRefuse } from '@tollbox/platform/http/parse-or-refuse';
+import { Staff } from '@tollbox/platform/routes/access.decorators';
+import { ManageRefunds } from '../application/manage-refunds';
+import type { RefundActor } from '../application/ports/refund-store';
+import { refundBody, refundDetailAnswer, refundsAnswer, refundsQuery, rejectionBody } from './refund-schemas';
+
+const actorOf = ({ keyId, requestId, ip }: StaffCaller): RefundActor => ({ keyId, requestId, ip });
+
+/** A text that is no UUID names no refund; PostgreSQL would fail on it. */
+function idOf(text: string): string {
+  if (!z.uuid().safeParse(text).success) throw new TollboxError('not_found', { message: 'There is no refund with this id.' });
+  return text;
+}
+
+/** Money that is given back. */
+@Controller('finance/refunds')
+export class RefundsController {
+  constructor(private readonly refunds: ManageRefunds) {}
+
+  @Post()
+  @HttpCode(200)
+  @Staff({
+    roles: ['finance'],
+    summary: 'Request a refund; above the limits it waits for a second key',
+    body: refundBody,
+    answer: refundDetailAnswer,
+  })
+  request(@Body() body: unknown, @CurrentStaff() staff: StaffCaller): ReturnType<ManageRefunds['request']> {
+    const { payment_id, amount, kind, reason, idempotency_key } = parseOrRefuse(refundBody, body);
+    const request = {
+      paymentId: payment_id,
+      amountAtomic: BigInt(amount),
+      kind,
+      reason,
+      idempotencyKey: idempotency_key ?? null,
+    };
+    return this.refunds.request(request, actorOf(staff));
+  }
+
+  @Post(':id/approve')
+  @HttpCode(200)
+  @Staff({ roles: ['finance'], summary: 'Approve a refund that another key requested', answer: refundDetailAnswer })
+  approve(@Param('id') id: string, @CurrentStaff() staff: StaffCaller): ReturnType<ManageRefunds['approve']> {
+    return this.refunds.approve(idOf(id), actorOf(staff));
+  }
+
+  @Post(':id/reject')
+  @HttpCode(200)
+  @Staff({
+    roles: ['finance'],
+    summary: 'Reject or withdraw a refund that was not sent yet',
+    body: rejectionBody,
+    answer: refundDetailAnswer,
+  })
+  reject(
+    @Param('id') id: string,
+    @Body() body: unknown,
+    @CurrentStaff() staff: StaffCaller,
+  ): ReturnType<ManageRefunds['reject']> {
+    const { reason } = parseOrRefuse(rejectionBody, body);
+    return this.refunds.reject(idOf(id), reason, actorOf(staff));
+  }
+
+  @Get()
+  @Staff({
+    roles: ['finance', 'auditor'],
+    summary: 'Refunds by state, kind, payment and wallet, newest first',
+    query: refundsQuery,
+    answer: refundsAnswer,
+  })
+  list(@Query() query: unknown): ReturnType<ManageRefunds['list']> {
+    const { limit, cursor, ...filter } = parseOrRefuse(refundsQuery, query, 'invalid_query');
+    return this.refunds.list(filter, limit, cursor);
+  }
+
+  @Get(':id')
+  @Staff({ roles: ['finance', 'auditor'], summary: 'One refund with its history', answer: refundDetailAnswer })
+  show(@Param('id') id: string): ReturnType<ManageRefunds['show']> {
+    return this.refunds.show(idOf(id));
+  }
+}

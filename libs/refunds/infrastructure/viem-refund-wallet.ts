@@ -1,0 +1,184 @@
+import {
+  BaseError,
+  createPublicClient,
+  encodeFunctionData,
+  erc20Abi,
+  ExecutionRevertedError,
+  http,
+  keccak256,
+  parseEventLogs,
+  TransactionReceiptNotFoundError,
+  type PublicClient,
+} from 'viem';
+import { privateKeyToAccount, type PrivateKeyAccount } from 'viem/accounts';
+import type { Network } from '@tollbox/platform/config/networks';
+import {
+  RefundChainError,
+  type FeeQuote,
+  type Hex,
+  type MinedTransfer,
+  type RefundWallet,
+  type SignedTransfer,
+  type Transfer,
+} from '../application/ports/refund-wallet';
+
+/** Wei per gas offered to the block builder. */
+const PRIORITY_FEE_PER_GAS_WEI = 1_000_000n;
+
+export interface ViemRefundWalletOptions {
+  readonly network: Network;
+  readonly rpcUrl: string;
+  readonly timeoutMs: number;
+  readonly privateKey: Hex;
+}
+
+/** The refund key in this process's memory, over JSON-RPC. */
+export class ViemRefundWallet implements RefundWallet {
+  private readonly account: PrivateKeyAccount;
+  private readonly client: PublicClient;
+  readonly address: Hex;
+
+  constructor(private readonly options: ViemRefundWalletOptions) {
+    this.account = privateKeyToAccount(options.privateKey);
+    this.address = this.account.address.toLowerCase() as Hex;
+    this.client = createPublicClient({
+      transport: http(options.rpcUrl, { timeout: options.timeoutMs, retryCount: 1, retryDelay: 100 }),
+      cacheTime: 0,
+    });
+  }
+
+  funds(): Promise<{ usdcAtomic: bigint; ethWei: bigint }> {
+    return this.ask('reading the refund wallet', async () => {
+      const [usdcAtomic, ethWei] = await Promise.all([
+        this.client.readContract({
+          abi: erc20Abi,
+          address: this.options.network.usdc,
+          functionName: 'balanceOf',
+          args: [this.address],
+        }),
+        this.client.getBalance({ address: this.address }),
+      ]);
+      return { usdcAtomic, ethWei };
+    });
+  }
+
+  /** Twice the base fee outlives six full blocks in a row. */
+  fees(): Promise<FeeQuote> {
+    return this.ask('eth_getBlockByNumber', async () => {
+      const { baseFeePerGas } = await this.client.getBlock({ blockTag: 'latest' });
+      const maxFeePerGasWei = (baseFeePerGas ?? 0n) * 2n + PRIORITY_FEE_PER_GAS_WEI;
+      return { maxFeePerGasWei, maxPriorityFeePerGasWei: PRIORITY_FEE_PER_GAS_WEI };
+    });
+  }
+
+  minedNonce(depth: number): Promise<bigint> {
+    return this.ask('eth_getTransactionCount', async () => {
+      const { address } = this;
+      if (depth === 0) return BigInt(await this.client.getTransactionCount({ address, blockTag: 'latest' }));
+      const latest = await this.client.getBlockNumber({ cacheTime: 0 });
+      if (latest < BigInt(depth)) return 0n;
+      return BigInt(await this.client.getTransactionCount({ address, blockNumber: latest - BigInt(depth) }));
+    });
+  }
+
+  async refusalOf(transfer: Transfer): Promise<string | null> {
+    try {
+      await this.client.call({ account: this.address, to: this.options.network.usdc, data: callData(transfer) });
+      return null;
+    } catch (error) {
+      const isRevert = error instanceof BaseError && error.walk(isRevertError) !== null;
+      if (!isRevert) throw chainError('eth_call', error);
+      return `the token refuses the transfer: ${error.details.replace(/^execution reverted:?\s*/i, '') || 'reverted'}`;
+    }
+  }
+
+  async sign(transfer: Transfer, evmNonce: bigint, gas: bigint, fees: FeeQuote): Promise<SignedTransfer> {
+    const raw = await this.account.signTransaction({
+      type: 'eip1559',
+      chainId: this.options.network.chainId,
+      to: this.options.network.usdc,
+      data: callData(transfer),
+      nonce: Number(evmNonce),
+      gas,
+      maxFeePerGas: fees.maxFeePerGasWei,
+      maxPriorityFeePerGas: fees.maxPriorityFeePerGasWei,
+    });
+    return { raw, hash: keccak256(raw) };
+  }
+
+  async send(raw: Hex): Promise<void> {
+    try {
+      await this.client.sendRawTransaction({ serializedTransaction: raw });
+    } catch (error) {
+      if (isAlreadyKnown(error)) return;
+      throw chainError('eth_sendRawTransaction', error);
+    }
+  }
+
+  mined(hash: Hex, transfer: Transfer): Promise<MinedTransfer | null> {
+    return this.ask('eth_getTransactionReceipt', async () => {
+      const receipt = await this.client.getTransactionReceipt({ hash }).catch((error: unknown) => {
+        if (error instanceof TransactionReceiptNotFoundError) return null;
+        throw error;
+      });
+      if (receipt === null) return null;
+      const succeeded = receipt.status === 'success';
+      const moved = parseEventLogs({ abi: erc20Abi, logs: receipt.logs, eventName: 'Transfer', strict: true }).some(
+        ({ address, args }) =>
+          address.toLowerCase() === this.options.network.usdc &&
+          args.from.toLowerCase() === this.address &&
+          args.to.toLowerCase() === transfer.to &&
+          args.value === transfer.amountAtomic,
+      );
+      if (succeeded && !moved) throw new Error(`transaction ${hash} succeeded and moved nothing to ${transfer.to}`);
+      return {
+        succeeded,
+        blockNumber: receipt.blockNumber,
+        blockHash: receipt.blockHash,
+        gasUsed: receipt.gasUsed,
+        effectiveGasPriceWei: receipt.effectiveGasPrice,
+      };
+    });
+  }
+
+  latestBlockNumber(): Promise<bigint> {
+    return this.ask('eth_blockNumber', () => this.client.getBlockNumber({ cacheTime: 0 }));
+  }
+
+  blockHash(blockNumber: bigint): Promise<Hex | null> {
+    return this.ask('eth_getBlockByNumber', async () => {
+      const block = await this.client.request({
+        method: 'eth_getBlockByNumber',
+        params: [`0x${blockNumber.toString(16)}`, false],
+      });
+      return block?.hash ?? null;
+    });
+  }
+
+  private async ask<T>(what: string, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      throw chainError(what, error);
+    }
+  }
+}
+
+const callData = ({ to, amountAtomic }: Transfer): Hex =>
+  encodeFunctionData({ abi: erc20Abi, functionName: 'transfer', args: [to, amountAtomic] });
+
+function chainError(what: string, cause: unknown): RefundChainError {
+  const text = cause instanceof BaseError ? cause.shortMessage : cause instanceof Error ? cause.message : 'unknown error';
+  return new RefundChainError(`${what} failed: ${text}`, { cause });
+}
+
+/** JSON-RPC error 3 is "execution reverted". */
+const isRevertError = (cause: unknown): boolean =>
+  cause instanceof ExecutionRevertedError ||
+  (typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 3);
+
+/** The node has these very bytes already, in its pool or in a block. */
+function isAlreadyKnown(error: unknown): boolean {
+  if (!(error instanceof BaseError)) return false;
+  return /already known|already imported|known transaction/i.test(`${error.details} ${error.shortMessage}`);
+}
