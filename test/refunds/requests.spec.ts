@@ -120,18 +120,29 @@ describe('a request for a refund', () => {
 
 describe('the database', () => {
   it('knows the same changes of a refund as the domain', async () => {
-    const { rows } = await world.pool.query<{ body: string }>(`SELECT prosrc AS body FROM pg_proc WHERE proname = 'refunds_guard'`);
+    const { rows } = await world.pool.query<{ body: string }>(
+      `SELECT prosrc AS body FROM pg_proc WHERE proname = 'refunds_guard'`,
+    );
     const inDatabase = [...(rows[0]?.body ?? '').matchAll(/'(\w+)>(\w+)'/g)].map(([, from, to]) => `${from}>${to}`);
     const inDomain = Object.entries(REFUND_TRANSITIONS).flatMap(([from, to]) => to.map((state) => `${from}>${state}`));
     expect(inDatabase.sort()).toEqual(inDomain.sort());
   });
 
   it.each([
-    ['more than was paid', `INSERT INTO refunds (id, payment_id, operation_id, network, asset, wallet, amount_atomic, kind, reason, state, needs_second_key, requested_by)
-       SELECT gen_random_uuid(), id, operation_id, network, asset, payer, price_atomic + 1, 'onchain', 'x', 'requested', false, gen_random_uuid() FROM payments WHERE id = $1`],
-    ['another wallet than the payer', `INSERT INTO refunds (id, payment_id, operation_id, network, asset, wallet, amount_atomic, kind, reason, state, needs_second_key, requested_by)
-       SELECT gen_random_uuid(), id, operation_id, network, asset, '0x00', 1, 'onchain', 'x', 'requested', false, gen_random_uuid() FROM payments WHERE id = $1`],
-    ['an approval by the key that asked', `UPDATE refunds SET approved_by = requested_by, approved_at = now(), state = 'queued' WHERE payment_id = $1`],
+    [
+      'more than was paid',
+      `INSERT INTO refunds (id, payment_id, operation_id, network, asset, wallet, amount_atomic, kind, reason, state, needs_second_key, requested_by)
+       SELECT gen_random_uuid(), id, operation_id, network, asset, payer, price_atomic + 1, 'onchain', 'x', 'requested', false, gen_random_uuid() FROM payments WHERE id = $1`,
+    ],
+    [
+      'another wallet than the payer',
+      `INSERT INTO refunds (id, payment_id, operation_id, network, asset, wallet, amount_atomic, kind, reason, state, needs_second_key, requested_by)
+       SELECT gen_random_uuid(), id, operation_id, network, asset, '0x00', 1, 'onchain', 'x', 'requested', false, gen_random_uuid() FROM payments WHERE id = $1`,
+    ],
+    [
+      'an approval by the key that asked',
+      `UPDATE refunds SET approved_by = requested_by, approved_at = now(), state = 'queued' WHERE payment_id = $1`,
+    ],
     ['a state out of order', `UPDATE refunds SET state = 'failed', approved_at = now() WHERE payment_id = $1`],
     ['another amount', `UPDATE refunds SET amount_atomic = 1 WHERE payment_id = $1`],
     ['a removal', 'DELETE FROM refunds WHERE payment_id = $1'],
@@ -143,12 +154,19 @@ describe('the database', () => {
 });
 
 describe('the key of the refund wallet', () => {
-  const config = { PAY_TO: addressOf(8), REFUND_PRIVATE_KEY: REFUND_KEY, SETTLEMENT_PRIVATE_KEY: [devPrivateKey(0)], SETTLEMENT_WALLETS: [] };
+  const config = {
+    PAY_TO: addressOf(8),
+    REFUND_PRIVATE_KEY: REFUND_KEY,
+    SETTLEMENT_PRIVATE_KEY: [devPrivateKey(0)],
+    SETTLEMENT_WALLETS: [],
+  };
 
   it('is neither that of the takings nor one that settles', () => {
     expect(() => refuseSharedRefundKey(config)).not.toThrow();
     expect(() => refuseSharedRefundKey({ ...config, PAY_TO: addressOf(7) })).toThrow('PAY_TO');
-    expect(() => refuseSharedRefundKey({ ...config, SETTLEMENT_PRIVATE_KEY: [devPrivateKey(0), REFUND_KEY] })).toThrow('settlement');
+    expect(() => refuseSharedRefundKey({ ...config, SETTLEMENT_PRIVATE_KEY: [devPrivateKey(0), REFUND_KEY] })).toThrow(
+      'settlement',
+    );
     expect(() => refuseSharedRefundKey({ ...config, SETTLEMENT_WALLETS: [addressOf(7)] })).toThrow('settlement');
   });
 });

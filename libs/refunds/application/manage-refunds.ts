@@ -48,7 +48,11 @@ export class ManageRefunds {
   }
 
   /** Newest request first. What is requested while somebody pages is before his first page. */
-  async list(filter: RefundFilter, limit: number, cursor?: string): Promise<{ refunds: RefundRecord[]; next_cursor: string | null }> {
+  async list(
+    filter: RefundFilter,
+    limit: number,
+    cursor?: string,
+  ): Promise<{ refunds: RefundRecord[]; next_cursor: string | null }> {
     const after = cursor === undefined ? null : decodeRefundCursor(cursor);
     if (cursor !== undefined && after === null) {
       const message = 'The cursor is not one of an earlier answer';

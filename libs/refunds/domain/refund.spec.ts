@@ -28,9 +28,12 @@ describe('a refund', () => {
     expect(decideRefund(payment({ refundedAtomic: 1_999n }), 2n, 0n, LIMITS)).toEqual({ kind: 'too_much', leftAtomic: 1n });
   });
 
-  it.each(['claimed', 'queued', 'broadcast', 'unknown', 'voided', 'failed', 'expired'])('is not for a payment that is %s', (state) => {
-    expect(decideRefund(payment({ state }), 1n, 0n, LIMITS).kind).toBe('not_refundable');
-  });
+  it.each(['claimed', 'queued', 'broadcast', 'unknown', 'voided', 'failed', 'expired'])(
+    'is not for a payment that is %s',
+    (state) => {
+      expect(decideRefund(payment({ state }), 1n, 0n, LIMITS).kind).toBe('not_refundable');
+    },
+  );
 
   it('is not for a top-up of credits', () => {
     expect(decideRefund(payment({ operation: 'credits.topup' }), 1n, 0n, LIMITS).kind).toBe('not_refundable');

@@ -1,12 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
-import {
-  refundGas,
-  refundGasReturned,
-  refundPaid,
-  refundUnpaid,
-  refundWithdrawn,
-} from '@tollbox/ledger/domain/postings/refund';
+import { refundGas, refundGasReturned, refundPaid, refundUnpaid, refundWithdrawn } from '@tollbox/ledger/domain/postings/refund';
 import type { Journal } from '@tollbox/ledger/infrastructure/journal';
 import { acquireLease, releaseLease, type HeldLease } from '@tollbox/platform/database/leases';
 import { inTransaction } from '@tollbox/platform/database/transaction';
@@ -119,16 +113,7 @@ export class PayoutsRepository implements PayoutStore {
       await client.query(
         `INSERT INTO refund_transactions (id, refund_id, network, signer, evm_nonce, fence, raw_transaction, transaction_hash, state)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'stored')`,
-        [
-          transactionId,
-          refund.id,
-          this.network,
-          signer,
-          evmNonce.toString(),
-          lease.fence.toString(),
-          signed.raw,
-          signed.hash,
-        ],
+        [transactionId, refund.id, this.network, signer, evmNonce.toString(), lease.fence.toString(), signed.raw, signed.hash],
       );
       const detail = { transactionHash: signed.hash, evmNonce: evmNonce.toString(), fence: lease.fence.toString() };
       await appendRefundEvent(client, { ...event(refund, 'stored', 'broadcast'), actor: lease.holder, detail });
@@ -297,10 +282,7 @@ export class PayoutsRepository implements PayoutStore {
         [payout.transactionId],
       );
       const money = moneyOf(payout.refund);
-      await this.journal.append(client, [
-        ...refundUnpaid(money),
-        ...refundGasReturned(money, BigInt(rows[0]?.gas_wei ?? 0)),
-      ]);
+      await this.journal.append(client, [...refundUnpaid(money), ...refundGasReturned(money, BigInt(rows[0]?.gas_wei ?? 0))]);
       const detail = { transactionHash: payout.hash, blockNumber: String(payout.blockNumber) };
       await appendRefundEvent(client, { ...event(payout.refund, 'block_lost', 'broadcast'), detail });
     });

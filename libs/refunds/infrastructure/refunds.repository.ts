@@ -77,10 +77,7 @@ export class RefundsRepository implements RefundStore {
     const refund = toRefund(rows[0]);
     const { paymentId, amountAtomic, kind, reason } = request;
     const isSame =
-      refund.paymentId === paymentId &&
-      refund.amountAtomic === amountAtomic &&
-      refund.kind === kind &&
-      refund.reason === reason;
+      refund.paymentId === paymentId && refund.amountAtomic === amountAtomic && refund.kind === kind && refund.reason === reason;
     return isSame ? { kind: 'repeated', refund } : { kind: 'key_reused' };
   }
 
@@ -107,12 +104,7 @@ export class RefundsRepository implements RefundStore {
     };
   }
 
-  private async insert(
-    client: PoolClient,
-    request: RefundRequest,
-    actor: RefundActor,
-    needsSecondKey: boolean,
-  ): Promise<Refund> {
+  private async insert(client: PoolClient, request: RefundRequest, actor: RefundActor, needsSecondKey: boolean): Promise<Refund> {
     const { rows } = await client.query<RefundRow>(
       `INSERT INTO refunds (id, payment_id, operation_id, network, asset, wallet, amount_atomic, kind, reason, state, needs_second_key,
          requested_by, idempotency_key)
@@ -137,12 +129,7 @@ export class RefundsRepository implements RefundStore {
   }
 
   /** What approval means: it is owed, and a credit is given at once while a transfer is queued. */
-  private async carryOut(
-    client: PoolClient,
-    refund: Refund,
-    approvedBy: string | null,
-    actor: RefundActor,
-  ): Promise<Refund> {
+  private async carryOut(client: PoolClient, refund: Refund, approvedBy: string | null, actor: RefundActor): Promise<Refund> {
     const state = refund.kind === 'credit' ? 'paid' : 'queued';
     const { rows } = await client.query<RefundRow>(
       `UPDATE refunds SET state = $2, approved_by = $3, approved_at = now(), ended_at = CASE WHEN $2 = 'paid' THEN now() END

@@ -174,8 +174,7 @@ function chainError(what: string, cause: unknown): RefundChainError {
 
 /** JSON-RPC error 3 is "execution reverted". */
 const isRevertError = (cause: unknown): boolean =>
-  cause instanceof ExecutionRevertedError ||
-  (typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 3);
+  cause instanceof ExecutionRevertedError || (typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 3);
 
 /** The node has these very bytes already, in its pool or in a block. */
 function isAlreadyKnown(error: unknown): boolean {

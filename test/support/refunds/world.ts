@@ -24,7 +24,12 @@ export const REFUND_KEY = devPrivateKey(7);
 export const staffKey = (): RefundActor => ({ keyId: randomUUID(), requestId: 'spec', ip: '127.0.0.1' });
 
 /** A settled payment, put there as its end: how payments come to it is for the specs of payments. */
-export async function settledPayment(pool: Pool, wallet: string, priceAtomic: bigint, change: Record<string, unknown> = {}): Promise<string> {
+export async function settledPayment(
+  pool: Pool,
+  wallet: string,
+  priceAtomic: bigint,
+  change: Record<string, unknown> = {},
+): Promise<string> {
   const row = {
     id: randomUUID(),
     network: NETWORK.caip2,
