@@ -266,13 +266,6 @@ export const ERRORS = define({
     message: 'This payment cannot be refunded.',
     suggestion: 'See GET /finance/payments/{id}: only what arrived and was not refunded yet can be given back.',
   },
-  second_key_required: {
-    status: 403,
-    retryable: false,
-    error: 'Second key required',
-    message: 'The staff key that requested this may not approve it.',
-    suggestion: 'Let somebody with another finance key approve it.',
-  },
   internal: {
     status: 500,
     retryable: true,

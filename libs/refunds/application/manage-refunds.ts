@@ -72,7 +72,10 @@ export class ManageRefunds {
       case 'not_found':
         throw noRefund();
       case 'same_key':
-        throw new TollboxError('second_key_required');
+        throw new TollboxError('second_key_required', {
+          message: 'The staff key that requested this refund may not approve it.',
+          suggestion: 'Let somebody approve it with another finance key.',
+        });
       case 'wrong_state':
         throw new TollboxError('conflict', { message: `The refund is ${result.state} already.` });
     }
