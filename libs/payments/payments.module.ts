@@ -1,5 +1,5 @@
 import { Logger, Module, type DynamicModule, type OnApplicationShutdown, type Provider } from '@nestjs/common';
-import { APP_INTERCEPTOR, Reflector } from '@nestjs/core';
+import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import type { Pool } from 'pg';
 import { WALLET_SIGNATURES } from '@tollbox/platform/access/sign-in/sign-in';
 import { Journal } from '@tollbox/ledger/infrastructure/journal';
@@ -21,7 +21,8 @@ import { ShowOwnPayment } from './application/show-own-payment';
 import { VerifyPayment } from './application/verify-payment';
 import { networkOf } from './domain/networks';
 import { OwnPaymentsController } from './http/own-payments.controller';
-import { PaymentInterceptor } from './http/payment.interceptor';
+import { PricedCalls } from './http/priced-calls';
+import { PricedLane } from './http/priced-lane';
 import { PriceListsController } from './http/price-lists.controller';
 import { assertChain } from './infrastructure/assert-chain';
 import { instanceName } from './infrastructure/instance-name';
@@ -158,15 +159,15 @@ function gatewayProviders(): Provider[] {
       },
     },
     {
-      provide: APP_INTERCEPTOR,
-      inject: [Reflector, CONFIG, OperationRegistry, PriceList, PayForOperation],
-      useFactory: (
-        reflector: Reflector,
-        config: Config,
-        operations: OperationRegistry,
-        prices: PriceList,
-        payments: PayForOperation,
-      ) => new PaymentInterceptor(reflector, config, operations, prices, payments),
+      provide: PricedCalls,
+      inject: [CONFIG, PriceList, PayForOperation],
+      useFactory: (config: Config, prices: PriceList, payments: PayForOperation) => new PricedCalls(config, prices, payments),
+    },
+    {
+      provide: PricedLane,
+      inject: [HttpAdapterHost, ModulesContainer, OperationRegistry, PricedCalls],
+      useFactory: (host: HttpAdapterHost, modules: ModulesContainer, operations: OperationRegistry, calls: PricedCalls) =>
+        new PricedLane(host, modules, operations, calls),
     },
   ];
 }
@@ -231,7 +232,7 @@ function workerProviders(): Provider[] {
 /** Payments of a process. `operations` is the module that exports OperationRegistry. */
 @Module({})
 export class PaymentsModule {
-  /** Takes payments: the interceptor of all priced routes. */
+  /** Takes payments: the lane of all priced routes. */
   static forGateway(operations: Required<DynamicModule>['imports'][number]): DynamicModule {
     return {
       module: PaymentsModule,

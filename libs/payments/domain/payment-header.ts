@@ -33,6 +33,7 @@ const exactPayload = z.object({
     nonce: lowerHex(64),
   }),
 });
+const versionSchema = z.object({ x402Version: z.number() });
 const v1Schema = z.object({ x402Version: z.literal(1), scheme: z.string(), network: z.string(), payload: exactPayload });
 const v2Schema = z.object({
   x402Version: z.literal(2),
@@ -66,7 +67,7 @@ export function decodePaymentHeader(header: string): DecodedHeader {
   if (header.length > MAX_PAYMENT_HEADER_CHARS) return malformed(`longer than ${MAX_PAYMENT_HEADER_CHARS} characters`);
   const json = parseBase64Json(header.trim());
   if (json === undefined) return malformed('not base64 of JSON');
-  const version = z.object({ x402Version: z.number() }).safeParse(json);
+  const version = versionSchema.safeParse(json);
   if (!version.success) return malformed('x402Version is missing or not a number');
   if (version.data.x402Version !== 1 && version.data.x402Version !== 2) return { kind: 'unsupported_version' };
 

@@ -10,7 +10,7 @@ import { bearerToken } from './staff-key-token';
 import { StaffKeys, type KeyRefusal } from './staff-keys';
 
 /**
- * Stands before every route. A priced or free route passes (payment is taken later); a staff route needs a key with one
+ * Stands before every route. A free route passes; a priced one never comes here when its payment was taken; a staff route needs a key with one
  * of its roles; an owner route needs to know the wallet; a route that declares nothing is refused, so that a forgotten decorator opens nothing.
  */
 @Injectable()
@@ -30,6 +30,8 @@ export class AccessGuard implements CanActivate {
         cause: new Error(`the route ${name} declares neither a price, nor that it is free, nor a role, nor an owner`),
       });
     }
+    // Whoever takes payments answers priced routes before the framework's pipeline; a call that comes here has not paid.
+    if (declaration.kind === 'priced') throw new TollboxError('internal', { cause: new Error('nobody took a payment') });
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     if (declaration.kind === 'staff') await this.admitStaff(request, declaration);
     if (declaration.kind === 'owner') request.owner = await this.owners.admit(request);

@@ -3,7 +3,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TollboxError } from '../errors/tollbox-error';
 import { sendError, toTollboxError } from './error-answer';
 import './fastify-request';
-import { PreparedAnswer } from './prepared-answer';
 
 /** The one place where a thrown value becomes an answer. What the caller must not see is logged here, once. */
 @Catch()
@@ -14,14 +13,6 @@ export class ErrorFilter implements ExceptionFilter {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
-    if (thrown instanceof PreparedAnswer) {
-      void reply
-        .code(thrown.status)
-        .headers({ ...thrown.headers })
-        .type('application/json; charset=utf-8')
-        .send(thrown.body);
-      return;
-    }
     const error = withAllowedMethods(toTollboxError(thrown, request.body), request);
     this.log(error, thrown, request);
     // A stream that already began cannot become an error answer; cutting it tells the client that it is not whole.

@@ -6,8 +6,10 @@ export const MAX_JSON_DEPTH = 32;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-const OPEN = new Set([0x5b, 0x7b]);
-const CLOSE = new Set([0x5d, 0x7d]);
+const OPEN_LIST = 0x5b;
+const CLOSE_LIST = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
 
 /** Deepest nesting of brackets outside of texts. Never recurses, so that a body of brackets cannot exhaust the stack. */
 export function nestingDepth(json: Buffer): number {
@@ -15,13 +17,14 @@ export function nestingDepth(json: Buffer): number {
   let deepest = 0;
   let inText = false;
   for (let index = 0; index < json.length; index++) {
-    const byte = json.readUInt8(index);
+    const byte = json[index];
     if (inText) {
       if (byte === BACKSLASH) index++;
       else if (byte === QUOTE) inText = false;
     } else if (byte === QUOTE) inText = true;
-    else if (OPEN.has(byte)) deepest = Math.max(deepest, ++depth);
-    else if (CLOSE.has(byte)) depth--;
+    else if (byte === OPEN_OBJECT || byte === OPEN_LIST) {
+      if (++depth > deepest) deepest = depth;
+    } else if (byte === CLOSE_OBJECT || byte === CLOSE_LIST) depth--;
   }
   return deepest;
 }

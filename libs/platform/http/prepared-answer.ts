@@ -1,14 +1,17 @@
-/**
- * An answer that is finished: status, headers and the exact bytes of its JSON body. Thrown where a handler must not run
- * or its result must not be sent; the error filter sends it as it is.
- */
-export class PreparedAnswer extends Error {
+import type { FastifyReply } from 'fastify';
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** An answer that is finished: status, headers and the exact bytes of its JSON body. */
+export class PreparedAnswer {
   constructor(
     readonly status: number,
     readonly headers: Readonly<Record<string, string>>,
     readonly body: Buffer,
-  ) {
-    super(`prepared answer with status ${status}`);
-    this.name = 'PreparedAnswer';
-  }
+  ) {}
+}
+
+/** Sends an answer as it is. */
+export function sendPrepared(reply: FastifyReply, answer: PreparedAnswer): void {
+  void reply.code(answer.status).headers(answer.headers).header('content-type', JSON_TYPE).send(answer.body);
 }

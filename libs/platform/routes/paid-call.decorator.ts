@@ -1,4 +1,4 @@
-import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { createParamDecorator } from '@nestjs/common';
 import type { Wallet } from '../operations/operation';
 
 /** What a priced handler knows of its caller: who pays, and the id under which the work is recorded. */
@@ -9,13 +9,10 @@ export interface PaidCall<Body = unknown> {
   readonly body: Body;
 }
 
-export interface RequestWithPaidCall {
-  paidCall?: PaidCall;
-}
+/** Whoever takes the payment calls the handler with its call; the framework's own pipeline has none to give. */
+export const readPaidCall = (): PaidCall => {
+  throw new Error('a priced handler ran without a payment');
+};
 
-/** Injects the PaidCall that the payment interceptor put on the request. */
-export const Paid = createParamDecorator((_: unknown, context: ExecutionContext): PaidCall => {
-  const call = context.switchToHttp().getRequest<RequestWithPaidCall>().paidCall;
-  if (call === undefined) throw new Error('a priced handler ran without the payment interceptor');
-  return call;
-});
+/** The argument of a priced handler: its PaidCall. */
+export const Paid = createParamDecorator(readPaidCall);

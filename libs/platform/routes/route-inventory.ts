@@ -24,37 +24,55 @@ function joinPath(...parts: readonly string[]): string {
   return `/${segments.join('/')}`;
 }
 
-function routesOf(controller: ControllerClass, scanner: MetadataScanner): InventoryRoute[] {
+/** A route with the class and the object that answer it. */
+export interface ControllerRoute {
+  readonly route: InventoryRoute;
+  readonly controller: ControllerClass;
+  readonly instance: unknown;
+  readonly methodName: string;
+}
+
+function routesOf(controller: ControllerClass, instance: unknown, scanner: MetadataScanner): ControllerRoute[] {
   const prototype = controller.prototype as Record<string, unknown>;
   const prefixes = asPaths(Reflect.getMetadata(PATH_METADATA, controller));
-  return scanner.getAllMethodNames(prototype).flatMap((name) => {
-    const handler = prototype[name] as object;
+  return scanner.getAllMethodNames(prototype).flatMap((methodName) => {
+    const handler = prototype[methodName] as object;
     const method = Reflect.getMetadata(METHOD_METADATA, handler) as RequestMethod | undefined;
     if (method === undefined) return [];
     const declaration = Reflect.getMetadata(ROUTE_DECLARATION, handler) as RouteDeclaration | undefined;
     const paths = asPaths(Reflect.getMetadata(PATH_METADATA, handler));
     return prefixes.flatMap((prefix) =>
       paths.map((path) => ({
-        method: RequestMethod[method],
-        path: joinPath(prefix, path),
-        handler: `${controller.name}.${name}`,
-        declaration,
+        controller,
+        instance,
+        methodName,
+        route: {
+          method: RequestMethod[method],
+          path: joinPath(prefix, path),
+          handler: `${controller.name}.${methodName}`,
+          declaration,
+        },
       })),
     );
   });
 }
 
+/** Every route of every controller, with its class and object. */
+export function routesOfControllers(modules: ModulesContainer): ControllerRoute[] {
+  const scanner = new MetadataScanner();
+  const controllers = new Map<ControllerClass, unknown>();
+  for (const module of modules.values()) {
+    for (const { metatype, instance } of module.controllers.values()) {
+      if (typeof metatype === 'function') controllers.set(metatype as ControllerClass, instance);
+    }
+  }
+  return [...controllers].flatMap(([controller, instance]) => routesOf(controller, instance, scanner));
+}
+
 /** Every route of every controller of the application, with what it declares, ordered by path and method. */
 export function listRoutes(source: INestApplicationContext | ModulesContainer): InventoryRoute[] {
   const modules = source instanceof ModulesContainer ? source : source.get(ModulesContainer, { strict: false });
-  const scanner = new MetadataScanner();
-  const controllers = new Set<ControllerClass>();
-  for (const module of modules.values()) {
-    for (const { metatype } of module.controllers.values()) {
-      if (typeof metatype === 'function') controllers.add(metatype as ControllerClass);
-    }
-  }
-  return [...controllers]
-    .flatMap((controller) => routesOf(controller, scanner))
+  return routesOfControllers(modules)
+    .map(({ route }) => route)
     .sort((a, b) => a.path.localeCompare(b.path) || a.method.localeCompare(b.method));
 }

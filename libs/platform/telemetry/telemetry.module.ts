@@ -1,6 +1,4 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
 import { LoggerModule, type Params } from 'nestjs-pino';
 import pino, { type DestinationStream } from 'pino';
 import { CONFIG, type Config } from '../config/config';
@@ -18,7 +16,7 @@ const REDACTED = [
   'rawTransaction',
 ].flatMap((key) => [`["${key}"]`, `*["${key}"]`, `*.headers["${key}"]`, `headers["${key}"]`]);
 
-/** Settings of the process's logger: JSON lines, secrets masked, every line of a request under its id. */
+/** Settings of the process's logger: JSON lines, secrets masked. */
 export function loggerParams(config: Config, processName: string, destination?: DestinationStream): Params {
   const mask = maskSecrets(config);
   const logger = pino(
@@ -32,13 +30,10 @@ export function loggerParams(config: Config, processName: string, destination?: 
     destination ?? pino.destination({ dest: 1, sync: false }),
   );
   return {
-    pinoHttp: {
-      logger,
-      autoLogging: false, // RequestLog writes the line of a request; it knows the route's pattern
-      quietReqLogger: true,
-      customAttributeKeys: { reqId: 'requestId' },
-      genReqId: (request: IncomingMessage & { id?: unknown }) => (typeof request.id === 'string' ? request.id : randomUUID()),
-    },
+    // RequestLog writes the line of a request and lines about one name it by `requestId`. A logger for each request, and the
+    // asynchronous context that would carry it, cost more than most requests.
+    pinoHttp: { logger, autoLogging: false },
+    forRoutes: [],
   };
 }
 
