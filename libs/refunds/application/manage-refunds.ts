@@ -74,7 +74,7 @@ export class ManageRefunds {
       case 'same_key':
         throw new TollboxError('second_key_required', {
           message: 'The staff key that requested this refund may not approve it.',
-          suggestion: 'Let somebody approve it with another finance key.',
+          details: 'Let somebody approve it with another finance key.',
         });
       case 'wrong_state':
         throw new TollboxError('conflict', { message: `The refund is ${result.state} already.` });
