@@ -1,5 +1,5 @@
 // npm run bench: set up, build, then measure a stack of its own beside the raw container engine; `npm run bench -- payments`
-// measures payments beside the official x402 server. See docs/performance.md.
+// measures payments beside the official x402 server, `npm run bench -- scale` the books at a million payments. See docs/performance.md.
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runNode } from './run-node.mjs';
@@ -9,7 +9,8 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 try {
   await setup();
   const [first, ...rest] = process.argv.slice(2);
-  const [program, args] = first === 'payments' ? ['payments/main.js', rest] : ['main.js', process.argv.slice(2)];
+  const suites = { payments: 'payments/main.js', scale: 'scale/main.js' };
+  const [program, args] = Object.hasOwn(suites, first) ? [suites[first], rest] : ['main.js', process.argv.slice(2)];
   process.exitCode = await runNode(path.join(root, 'dist', 'bench', program), args);
 } catch (error) {
   process.stderr.write(`${error.message}\n`);
