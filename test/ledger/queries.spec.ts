@@ -1,23 +1,34 @@
 import { randomUUID } from 'node:crypto';
 import { Pool } from 'pg';
-import type { EntryFilter, LedgerEntry } from '@tollbox/ledger/application/ports/ledger-queries';
+import { FoldJournal } from '@tollbox/ledger/application/fold-journal';
+import type { Moment } from '@tollbox/ledger/application/ports/ledger-queries';
 import type { Posting } from '@tollbox/ledger/domain/posting';
 import { Journal } from '@tollbox/ledger/infrastructure/journal';
 import { PostgresLedgerQueries } from '@tollbox/ledger/infrastructure/postgres-ledger-queries';
+import { PostgresRollups } from '@tollbox/ledger/infrastructure/postgres-rollups';
 import { inTransaction } from '@tollbox/platform/database/transaction';
 import { testDatabase, type TestDatabase } from '../support/stack';
 
 const NETWORK = 'eip155:84532';
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
 
-describe('what the books tell', () => {
+describe('balances', () => {
   let database: TestDatabase;
   let pool: Pool;
   let books: PostgresLedgerQueries;
-  const journal = new Journal(NETWORK);
+  let journal: Journal;
   const append = (...postings: Posting[]) => inTransaction(pool, (client) => journal.append(client, postings));
-  const now = async () => (await pool.query<{ now: Date }>('SELECT clock_timestamp() AS now')).rows[0]!.now;
-  const balanceAt = async (code: string, moment = {}) => (await books.balanceOf(code, moment))?.balance;
+  const balanceAt = async (code: string, moment: Moment = {}) => (await books.balanceOf(code, moment))?.balance;
+  const notStopping = new AbortController().signal;
+  const folded = async () => (await pool.query<{ id: string }>('SELECT folded_id AS id FROM ledger_fold')).rows[0]!.id;
+  const newest = async () => (await pool.query<{ id: string }>('SELECT max(id) AS id FROM journal')).rows[0]!.id;
 
+  /** Folds until all of the journal is in; other databases of the server have transactions too, which are waited for. */
+  const foldAll = async (maxEntries = 1_000) => {
+    const fold = new FoldJournal(new PostgresRollups(pool), maxEntries);
+    while ((await folded()) !== (await newest())) await fold.run(notStopping);
+  };
   const sold = (amount: bigint, changes: Partial<Posting> = {}): Posting => ({
     subject: randomUUID(),
     event: 'executed',
@@ -28,31 +39,25 @@ describe('what the books tell', () => {
     ...changes,
   });
 
-  beforeAll(async () => {
+  beforeEach(async () => {
     database = await testDatabase();
-    pool = new Pool({ connectionString: database.url, max: 4 });
+    pool = new Pool({ connectionString: database.applicationUrl, max: 4 });
+    journal = new Journal(NETWORK);
     books = new PostgresLedgerQueries(pool);
   });
-  afterAll(async () => {
+  afterEach(async () => {
     await pool.end();
     await database.drop();
   });
 
-  it('balances accounts on the side on which they grow, at any time of either kind', async () => {
-    const start = await now();
-    const dayBefore = new Date(start.getTime() - 86_400_000);
-    await append(sold(700n, { eventAt: dayBefore }));
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    const between = await now();
+  it.each(['before', 'after', 'between'])('are on the side on which an account grows, %s folding', async (when) => {
+    await append(sold(700n));
+    if (when === 'between') await foldAll();
     await append(sold(300n), sold(9n, { event: 'gas', debit: 'gas_expense', credit: 'gas_wallet' }));
-
+    if (when === 'after') await foldAll(1);
     expect(await balanceAt('authorized')).toBe(1_000n);
     expect(await balanceAt('revenue:sandbox.exec')).toBe(1_000n);
     expect(await balanceAt('gas_wallet')).toBe(-9n);
-    expect(await balanceAt('authorized', { at: between })).toBe(700n);
-    expect(await balanceAt('authorized', { at: start })).toBe(0n);
-    expect(await balanceAt('authorized', { at: start, basis: 'event' })).toBe(700n);
-    expect(await balanceAt('authorized', { at: dayBefore, basis: 'event' })).toBe(0n);
     expect(await balanceAt('no_such_account')).toBeUndefined();
     const { accounts, totals } = await books.trialBalance();
     expect(accounts.map(({ code }) => code)).toEqual(['authorized', 'gas_expense', 'gas_wallet', 'revenue:sandbox.exec']);
@@ -62,49 +67,62 @@ describe('what the books tell', () => {
     ]);
   });
 
-  it('lists entries by what is asked for, in both orders, and is not confused by new ones', async () => {
-    const subject = randomUUID();
-    const operationId = randomUUID();
-    const wallet = '0xbb';
-    const from = await now();
-    for (let round = 1; round <= 7; round++)
-      await append(sold(BigInt(round), { subject, operationId, wallet, event: 'test', round }));
-    const list = async (filter: EntryFilter, order: 'newest' | 'oldest') => {
-      const seen: LedgerEntry[] = [];
-      for (let after: bigint | undefined; ; after = seen.at(-1)?.id) {
-        const page = await books.entries(filter, { order, after, limit: 3 });
-        seen.push(...page.entries);
-        if (!page.hasMore) return seen.map(({ amount }) => amount);
-        if (order === 'newest') await append(sold(1n, { wallet, event: 'late' }));
+  it('of any time of either kind are those of the entries before it', async () => {
+    const day = new Date('2026-03-05T00:00:00.000Z').getTime();
+    const times = [-DAY_MS, -1, 0, 1, MINUTE_MS - 1, MINUTE_MS, 5 * MINUTE_MS + 30, DAY_MS - 1, DAY_MS, DAY_MS + 1].map(
+      (ms) => day + ms,
+    );
+    const amounts = times.map((_, index) => 2n ** BigInt(index));
+    for (const [index, at] of times.entries()) await append(sold(amounts[index]!, { eventAt: new Date(at) }));
+    const check = async () => {
+      for (const at of [...times, ...times.map((time) => time + 1)]) {
+        const expected = times.reduce((sum, time, index) => (time < at ? sum + amounts[index]! : sum), 0n);
+        expect([at - day, await balanceAt('authorized', { at: new Date(at), basis: 'event' })]).toEqual([at - day, expected]);
+      }
+      const { rows } = await pool.query<{ at: Date; amount: string }>(
+        'SELECT recorded_at AS at, amount FROM journal ORDER BY id',
+      );
+      for (const { at } of rows) {
+        const expected = rows.reduce((sum, row) => (row.at < at ? sum + BigInt(row.amount) : sum), 0n);
+        expect(await balanceAt('authorized', { at })).toBe(expected);
       }
     };
-    const newest = [7n, 6n, 5n, 4n, 3n, 2n, 1n];
-    for (const filter of [
-      { subject },
-      { operationId },
-      { event: 'test' },
-      { account: 'authorized', from, event: 'test' },
-      { wallet },
-    ]) {
-      expect(await list({ ...filter, event: 'test' }, 'newest')).toEqual(newest);
-      expect(await list({ ...filter, event: 'test' }, 'oldest')).toEqual([...newest].reverse());
-    }
-    expect(await list({ event: 'test', to: from }, 'newest')).toEqual([]);
-    expect(await books.totals({ subject, event: 'test' })).toEqual([
-      { asset: 'USDC', network: NETWORK, entries: 7, amount: 28n },
-    ]);
-    const page = await books.entries({ subject }, { order: 'oldest', limit: 1 });
-    expect(page.entries[0]).toMatchObject({
-      debit: 'authorized',
-      credit: 'revenue:sandbox.exec',
-      amount: 1n,
-      asset: 'USDC',
-      network: NETWORK,
-      subject,
-      operationId,
-      wallet,
-      round: 1,
-      leg: 1,
+    await check();
+    await foldAll(3);
+    await check();
+    await append(sold(2n ** 20n, { eventAt: new Date(day + 2 * DAY_MS) }));
+    await check();
+  });
+
+  it('miss nothing that is committed after a newer entry was', async () => {
+    await append(sold(100n)); // makes the accounts
+    await foldAll();
+    const before = await folded();
+    await inTransaction(pool, async (slow) => {
+      await journal.append(slow, [sold(1n)]);
+      await append(sold(10n));
+      const fold = new FoldJournal(new PostgresRollups(pool), 1_000);
+      await fold.run(notStopping);
+      await fold.run(notStopping);
+      expect(await folded()).toBe(before);
+      expect(await balanceAt('authorized')).toBe(110n);
     });
+    expect(await balanceAt('authorized')).toBe(111n);
+    await foldAll();
+    expect(await balanceAt('authorized')).toBe(111n);
+    const { rows } = await pool.query(
+      `SELECT sum(amount)::text AS sum, sum(entries)::text AS entries FROM ledger_rollups WHERE grain = 'day' AND basis = 'event'`,
+    );
+    expect(rows).toEqual([{ sum: '111', entries: '3' }]);
+  });
+
+  it('are folded once, however many workers fold', async () => {
+    for (let amount = 1n; amount <= 40n; amount++) await append(sold(amount));
+    await Promise.all([foldAll(3), foldAll(3), foldAll(3)]);
+    expect(await balanceAt('authorized')).toBe(820n);
+    const { rows } = await pool.query(
+      `SELECT sum(entries)::int AS entries FROM ledger_rollups WHERE grain = 'minute' AND basis = 'recorded'`,
+    );
+    expect(rows).toEqual([{ entries: 40 }]);
   });
 });

@@ -1,4 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
+import { LedgerWorkerModule } from '@tollbox/ledger/ledger.module';
 import { PaymentsModule } from '@tollbox/payments/payments.module';
 import type { Config } from '@tollbox/platform/config/config';
 import { PlatformModule } from '@tollbox/platform/platform.module';
@@ -20,6 +21,7 @@ export class WorkerModule {
         PaymentsModule.forWorker(SandboxesModule),
         RefundsModule.forWorker(),
         ReaperModule,
+        LedgerWorkerModule,
       ],
     };
   }

@@ -1,17 +1,9 @@
-import type { Pool } from 'pg';
-import type {
-  AccountBalance,
-  EntriesPage,
-  EntryFilter,
-  EntryPage,
-  EntryTotals,
-  LedgerQueries,
-  Moment,
-  TrialBalance,
-} from '../application/ports/ledger-queries';
-import { toBalance, toEntry, toTotals, totalsByAsset, type BalanceRow, type EntryRow, type TotalsRow } from './read-rows';
+import type { Pool, PoolClient } from 'pg';
+import { inTransaction } from '@tollbox/platform/database/transaction';
+import type { AccountBalance, LedgerQueries, Moment, TrialBalance } from '../application/ports/ledger-queries';
+import { toBalance, totalsByAsset, type BalanceRow } from './read-rows';
 
-/** Reads the books straight from the journal. */
+/** Adds up the rollups, and from the journal what is in none of them yet or only in a part of one. */
 export class PostgresLedgerQueries implements LedgerQueries {
   constructor(private readonly pool: Pool) {}
 
@@ -24,62 +16,61 @@ export class PostgresLedgerQueries implements LedgerQueries {
     return (await this.balances(moment, code))[0];
   }
 
-  async entries(filter: EntryFilter, page: EntryPage): Promise<EntriesPage> {
-    const { texts, values } = conditions(filter);
-    const isNewestFirst = page.order === 'newest';
-    if (page.after !== undefined) texts.push(`j.id ${isNewestFirst ? '<' : '>'} $${values.push(page.after.toString())}::bigint`);
-    const { rows } = await this.pool.query<EntryRow>(
-      `SELECT ${ENTRY_COLUMNS} FROM journal j ${JOINS} ${where(texts)}
-       ORDER BY j.id ${isNewestFirst ? 'DESC' : 'ASC'} LIMIT $${values.push(page.limit + 1)}`,
-      values,
-    );
-    return { entries: rows.slice(0, page.limit).map(toEntry), hasMore: rows.length > page.limit };
-  }
-
-  async totals(filter: EntryFilter): Promise<readonly EntryTotals[]> {
-    const { texts, values } = conditions(filter);
-    const { rows } = await this.pool.query<TotalsRow>(
-      `SELECT debit.asset, debit.network, count(*) AS entries, sum(j.amount) AS amount FROM journal j ${JOINS} ${where(texts)}
-       GROUP BY debit.asset, debit.network ORDER BY debit.asset, debit.network`,
-      values,
-    );
-    return rows.map(toTotals);
-  }
-
-  private async balances({ at, basis }: Moment, code: string | null): Promise<AccountBalance[]> {
-    const time = basis === 'event' ? 'event_at' : 'recorded_at';
-    const { rows } = await this.pool.query<BalanceRow>(
-      `SELECT a.code, a.type, a.asset, a.network, coalesce(sum(s.debits), 0) AS debits, coalesce(sum(s.credits), 0) AS credits
-       FROM ledger_accounts a LEFT JOIN (
-         SELECT debit_account AS account, amount AS debits, 0 AS credits FROM journal WHERE $1::timestamptz IS NULL OR ${time} < $1
-         UNION ALL
-         SELECT credit_account, 0, amount FROM journal WHERE $1::timestamptz IS NULL OR ${time} < $1
-       ) s ON s.account = a.id
-       WHERE $2::text IS NULL OR a.code = $2
-       GROUP BY a.id ORDER BY a.code`,
-      [at ?? null, code],
-    );
-    return rows.map(toBalance);
+  private balances({ at, basis = 'recorded' }: Moment, code: string | null): Promise<AccountBalance[]> {
+    return inTransaction(this.pool, async (client) => {
+      await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
+      // Known before the statement is planned: the tail is few rows of many, and a planner that does not see how few reads all.
+      const foldedId = await readFoldedId(client);
+      const moved = at === undefined ? movedByNow(basis) : movedBefore(basis, MINUTE_SHAPES[basis]);
+      const values = [code, foldedId, ...(at === undefined ? [] : [at, startOf(at, DAY_MS), startOf(at, MINUTE_MS)])];
+      const { rows } = await client.query<BalanceRow>(
+        `WITH moved AS (${moved}), sides AS (
+           SELECT debit_account AS account, sum(amount) AS debits, 0 AS credits FROM moved GROUP BY 1
+           UNION ALL SELECT credit_account, 0, sum(amount) FROM moved GROUP BY 1)
+         SELECT a.code, a.type, a.asset, a.network, coalesce(sum(s.debits), 0) AS debits, coalesce(sum(s.credits), 0) AS credits
+         FROM ledger_accounts a LEFT JOIN sides s ON s.account = a.id
+         WHERE $1::text IS NULL OR a.code = $1
+         GROUP BY a.id ORDER BY a.code COLLATE "C"`,
+        values,
+      );
+      return rows.map(toBalance);
+    });
   }
 }
 
-const JOINS =
-  'JOIN ledger_accounts debit ON debit.id = j.debit_account JOIN ledger_accounts credit ON credit.id = j.credit_account';
-const ENTRY_COLUMNS = `j.id, debit.code AS debit, credit.code AS credit, j.amount, debit.asset, debit.network,
-  j.subject, j.event, j.round, j.leg, j.operation_id, j.wallet, j.event_at, j.recorded_at`;
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+const startOf = (at: Date, lengthMs: number): Date => new Date(Math.floor(at.getTime() / lengthMs) * lengthMs);
 
-function conditions(filter: EntryFilter): { readonly texts: string[]; readonly values: unknown[] } {
-  const parts: [text: (parameter: string) => string, value: unknown][] = [
-    [(p) => `(debit.code = ${p} OR credit.code = ${p})`, filter.account],
-    [(p) => `j.subject = ${p}::uuid`, filter.subject],
-    [(p) => `j.operation_id = ${p}::uuid`, filter.operationId],
-    [(p) => `j.wallet = ${p}`, filter.wallet],
-    [(p) => `j.event = ${p}`, filter.event],
-    [(p) => `j.recorded_at >= ${p}::timestamptz`, filter.from],
-    [(p) => `j.recorded_at < ${p}::timestamptz`, filter.to],
-  ];
-  const given = parts.filter(([, value]) => value !== undefined);
-  return { texts: given.map(([text], index) => text(`$${index + 1}`)), values: given.map(([, value]) => value) };
+async function readFoldedId(client: PoolClient): Promise<string> {
+  const { rows } = await client.query<{ folded_id: string }>('SELECT folded_id FROM ledger_fold');
+  return rows[0]?.folded_id ?? '0';
 }
 
-const where = (texts: readonly string[]): string => (texts.length === 0 ? '' : `WHERE ${texts.join(' AND ')}`);
+/** $2 is the last id that is folded, $3 the time, $4 and $5 the day and the minute in which it lies. */
+const ROLLUPS = (basis: string, grain: string, buckets: string) =>
+  `SELECT debit_account, credit_account, sum(amount) AS amount FROM ledger_rollups
+   WHERE basis = '${basis}' AND grain = '${grain}' ${buckets} GROUP BY 1, 2`;
+const TAIL = 'SELECT debit_account, credit_account, amount FROM journal WHERE id > $2::bigint';
+
+function movedByNow(basis: string): string {
+  return `${ROLLUPS(basis, 'day', '')} UNION ALL ${TAIL}`;
+}
+
+/** Whole days, the minutes of the last day, the entries of the last minute, and what is not folded. */
+function movedBefore(basis: string, entriesOfMinute: string): string {
+  return `${ROLLUPS(basis, 'day', 'AND bucket < $4')}
+    UNION ALL ${ROLLUPS(basis, 'minute', 'AND bucket >= $4 AND bucket < $5')}
+    UNION ALL ${entriesOfMinute}
+    UNION ALL ${TAIL} AND ${basis}_at < $3`;
+}
+
+const inMinute = (basis: string) =>
+  `SELECT debit_account, credit_account, amount FROM journal WHERE id <= $2::bigint AND ${basis}_at >= $5 AND ${basis}_at < $3`;
+/** The minute's rollups know between which ids its entries stand. */
+const MINUTE_SHAPES = {
+  recorded: inMinute('recorded'),
+  event: `${inMinute('event')} AND id BETWEEN
+    (SELECT min(first_id) FROM ledger_rollups WHERE basis = 'event' AND grain = 'minute' AND bucket = $5)
+    AND (SELECT max(last_id) FROM ledger_rollups WHERE basis = 'event' AND grain = 'minute' AND bucket = $5)`,
+} as const;

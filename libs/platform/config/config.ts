@@ -282,6 +282,20 @@ export const environmentSchema = z.object({
     .default(0.5)
     .describe('Modal cores bought for one sold vCPU (1 Modal core is 2 vCPU).'),
 
+  LEDGER_FOLD_INTERVAL_MS: integer(
+    50,
+    600_000,
+    1_000,
+    'Time between two folds of the journal into the sums that balances are read from.',
+  ),
+  LEDGER_FOLD_BATCH: integer(1, 1_000_000, 50_000, 'Most journal entries that one transaction folds.'),
+  PERIOD_CLOSE_WAIT_MS: integer(
+    10,
+    600_000,
+    10_000,
+    'How long the close of a period waits for transactions from before its end.',
+  ),
+
   REAPER_INTERVAL_MS: integer(100, 600_000, 1_000, 'Time between two passes of the reaper.'),
   REAPER_SWEEP_INTERVAL_MS: integer(500, 3_600_000, 30_000, 'Time between two comparisons with the provider (orphans, ghosts).'),
   REAPER_ORPHAN_MARGIN_MS: integer(0, 3_600_000, 60_000, 'An orphan must be older than the create deadline plus this.'),

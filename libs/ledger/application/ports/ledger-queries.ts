@@ -32,64 +32,16 @@ export interface AssetTotals {
 }
 
 export interface TrialBalance {
-  /** In order of their codes; accounts that were never used are absent. */
+  /** In order of their codes, with those that are level; accounts that were never used are absent. */
   readonly accounts: readonly AccountBalance[];
   readonly totals: readonly AssetTotals[];
 }
 
-/** All that is given must hold. Times are those of recording: from inclusive, to exclusive. */
-export interface EntryFilter {
-  readonly account?: string | undefined;
-  readonly subject?: string | undefined;
-  readonly operationId?: string | undefined;
-  readonly wallet?: string | undefined;
-  readonly event?: string | undefined;
-  readonly from?: Date | undefined;
-  readonly to?: Date | undefined;
-}
-
-export interface LedgerEntry {
-  readonly id: bigint;
-  readonly debit: string;
-  readonly credit: string;
-  readonly amount: bigint;
-  readonly asset: Asset;
-  readonly network: string;
-  readonly subject: string;
-  readonly event: string;
-  readonly round: number;
-  readonly leg: number;
-  readonly operationId: string | null;
-  readonly wallet: string | null;
-  readonly eventAt: Date;
-  readonly recordedAt: Date;
-}
-
-export interface EntryPage {
-  readonly order: 'newest' | 'oldest';
-  /** Id of the last entry that was seen, in the same order. */
-  readonly after?: bigint | undefined;
-  readonly limit: number;
-}
-
-export interface EntriesPage {
-  readonly entries: readonly LedgerEntry[];
-  readonly hasMore: boolean;
-}
-
-export interface EntryTotals extends Omit<AssetTotals, 'debits' | 'credits'> {
-  readonly entries: number;
-  readonly amount: bigint;
-}
-
-/** Reads the books. The parts of one answer are of one moment. */
+/** Adds up the books. The parts of one answer are of one moment. */
 export interface LedgerQueries {
   trialBalance(moment?: Moment): Promise<TrialBalance>;
   /** Undefined when no entry ever named the account. */
   balanceOf(code: string, moment?: Moment): Promise<AccountBalance | undefined>;
-  entries(filter: EntryFilter, page: EntryPage): Promise<EntriesPage>;
-  /** Count and sum of everything the filter matches, by asset. */
-  totals(filter: EntryFilter): Promise<readonly EntryTotals[]>;
 }
 
 /** Nest's injection token of the LedgerQueries. */
