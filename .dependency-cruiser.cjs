@@ -71,7 +71,7 @@ module.exports = {
       name: 'platform-knows-no-domain-library',
       severity: 'error',
       from: { path: '^libs/platform/' },
-      to: { path: '^libs/(payments|sandboxes|reaper|finance|ledger|reconciliation|refunds|devstack)/' },
+      to: { path: '^libs/(payments|sandboxes|reaper|finance|ledger|credits|reconciliation|refunds|devstack)/' },
     },
     {
       name: 'ledger-knows-only-the-platform',

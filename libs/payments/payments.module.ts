@@ -1,6 +1,7 @@
 import { Logger, Module, type DynamicModule, type OnApplicationShutdown, type Provider } from '@nestjs/common';
 import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import type { Pool } from 'pg';
+import { CREDIT_TOKENS } from '@tollbox/platform/access/owner-access';
 import { WALLET_SIGNATURES } from '@tollbox/platform/access/sign-in/sign-in';
 import { Journal } from '@tollbox/ledger/infrastructure/journal';
 import { CONFIG, refuseDevKeysOnRealChain, type Config } from '@tollbox/platform/config/config';
@@ -15,6 +16,7 @@ import { ConcludeClaim } from './application/conclude-claim';
 import { ExecuteClaim } from './application/execute-claim';
 import { PayForOperation } from './application/pay-for-operation';
 import { PRICE_LIST_STORE } from './application/ports/price-list-store';
+import { PayFromCredits } from './application/pay-from-credits';
 import { PriceList } from './application/price-list';
 import { RecoverClaim } from './application/recover-claim';
 import { ShowOwnPayment } from './application/show-own-payment';
@@ -26,6 +28,7 @@ import { PricedLane } from './http/priced-lane';
 import { PriceListsController } from './http/price-lists.controller';
 import { assertChain } from './infrastructure/assert-chain';
 import { instanceName } from './infrastructure/instance-name';
+import { PostgresCreditClaims } from './infrastructure/credit-claims';
 import { PostgresOwnPayments } from './infrastructure/own-payments';
 import { JsonRpc } from './infrastructure/json-rpc';
 import { PostgresPaymentSignals } from './infrastructure/payment-signals';
@@ -127,16 +130,26 @@ function gatewayProviders(): Provider[] {
   return [
     ...priceProviders(leaseHolder),
     {
+      provide: ExecuteClaim,
+      inject: [PaymentsRepository, ConcludeClaim, PHASE_OBSERVER, CONFIG],
+      useFactory: (store: PaymentsRepository, conclude: ConcludeClaim, phases: PhaseObserver, config: Config) =>
+        new ExecuteClaim(store, conclude, phases, { leaseHolder, leaseMs: config.CLAIM_LEASE_MS, onProblem }),
+    },
+    {
+      provide: AwaitOutcome,
+      inject: [PaymentsRepository, PostgresPaymentSignals, RecoverClaim, CONFIG],
+      useFactory: (store: PaymentsRepository, signals: PostgresPaymentSignals, recover: RecoverClaim, config: Config) =>
+        new AwaitOutcome(store, signals, recover, config.SETTLEMENT_CONFIRM_WAIT_MS),
+    },
+    {
       provide: PayForOperation,
-      inject: [CONFIG, PaymentsRepository, ViemChain, ConcludeClaim, RecoverClaim, PostgresPaymentSignals, PHASE_OBSERVER],
+      inject: [CONFIG, PaymentsRepository, ViemChain, ExecuteClaim, AwaitOutcome],
       useFactory: async (
         config: Config,
         store: PaymentsRepository,
         chain: ViemChain,
-        conclude: ConcludeClaim,
-        recover: RecoverClaim,
-        signals: PostgresPaymentSignals,
-        phases: PhaseObserver,
+        executor: ExecuteClaim,
+        outcomes: AwaitOutcome,
       ) => {
         const recovery = await loadSignatureRecovery();
         logger.log(`signatures are checked with ${recovery.implementation}`);
@@ -152,16 +165,24 @@ function gatewayProviders(): Provider[] {
           store,
           new VerifyPayment(networkOf(config), chain, recovery),
           new ClaimPayment(store, chain, limits),
-          new ExecuteClaim(store, conclude, phases, { leaseHolder, leaseMs: config.CLAIM_LEASE_MS, onProblem }),
-          new AwaitOutcome(store, signals, recover, config.SETTLEMENT_CONFIRM_WAIT_MS),
+          executor,
+          outcomes,
           { houseWallets: settlementWalletAddress(config), answersEarly: config.SETTLEMENT_MODE === 'auto' },
         );
       },
     },
     {
+      provide: PayFromCredits,
+      inject: [CONFIG, PG_POOL, PaymentsRepository, ExecuteClaim, AwaitOutcome],
+      useFactory: (config: Config, pool: Pool, store: PaymentsRepository, executor: ExecuteClaim, outcomes: AwaitOutcome) => {
+        const claims = new PostgresCreditClaims(pool, new Journal(networkOf(config).caip2));
+        return new PayFromCredits(store, claims, executor, outcomes, { leaseHolder, leaseMs: config.CLAIM_LEASE_MS });
+      },
+    },
+    {
       provide: PricedCalls,
-      inject: [CONFIG, PriceList, PayForOperation],
-      useFactory: (config: Config, prices: PriceList, payments: PayForOperation) => new PricedCalls(config, prices, payments),
+      inject: [CONFIG, PriceList, PayForOperation, PayFromCredits, { token: CREDIT_TOKENS, optional: true }],
+      useFactory: (...parts: ConstructorParameters<typeof PricedCalls>) => new PricedCalls(...parts),
     },
     {
       provide: PricedLane,

@@ -121,7 +121,7 @@ describe('what a running gateway says about itself', () => {
     for (const call of CALLS) {
       const operation = postOf(document, call);
       expect(operation['x-price-atomic']).toBe(PRICES_ATOMIC[call]);
-      expect(operation.security).toEqual([{ x402v2: [] }, { x402v1: [] }]);
+      expect(operation.security).toEqual([{ x402v2: [] }, { x402v1: [] }, { creditToken: [] }]);
       const described = operation.responses['402']!;
       expect(Object.keys(described.headers)).toEqual(['PAYMENT-REQUIRED', 'X-Payment-Required']);
       const answer = await post(url + sandbox(call), bodyOf(call));
@@ -206,7 +206,7 @@ describe('what a running gateway says about itself', () => {
       expect([link, (await fetch(link)).status]).toEqual([link, 200]);
   });
 
-  it('lists the four resources with the terms that each quotes', async () => {
+  it('lists every priced resource with the terms that each quotes', async () => {
     const discovery = (await (await fetch(`${url}/.well-known/x402`)).json()) as Discovery;
     expect(discovery).toMatchObject({
       version: 1,
@@ -214,8 +214,8 @@ describe('what a running gateway says about itself', () => {
       openapi: `${url}/openapi.json`,
       instructions: `${url}/llms.txt`,
     });
-    expect(discovery.resources).toEqual(CALLS.map((call) => `${url}/api/v1/modal/sandbox/${call}`));
-    expect(discovery.items).toHaveLength(4);
+    expect(discovery.resources).toEqual([...CALLS.map((call) => url + sandbox(call)), `${url}/v1/credits`]);
+    expect(discovery.items).toHaveLength(5);
     for (const [index, call] of CALLS.entries()) {
       const item = discovery.items[index]!;
       expect(item).toMatchObject({ resource: discovery.resources[index], type: 'http', method: 'POST' });

@@ -24,6 +24,7 @@ const EXAMPLE_BODY: Readonly<Record<string, unknown>> = {
   'sandbox.exec': { sandbox_id: 'sb-0000000000000000000000', command: ['true'] },
   'sandbox.status': { sandbox_id: 'sb-0000000000000000000000' },
   'sandbox.terminate': { sandbox_id: 'sb-0000000000000000000000' },
+  'credits.topup': { amount: '10000', token_sha256: '0'.repeat(64) },
 };
 /** What stands for a path's parameters where a free route must answer 200. */
 const EXAMPLE_PATH: Readonly<Record<string, string>> = { '/docs/assets/:file': '/docs/assets/start.js' };
@@ -109,9 +110,10 @@ describe('every route of the running gateway', () => {
   it('states its price, that it is free, or its roles; and there is no other', () => {
     expect(flaggedRoutes(app)).toEqual([]);
     expect(routes.length).toBeGreaterThanOrEqual(17);
-    expect(ofKind('priced').map(({ path }) => path)).toEqual(
-      ['create', 'exec', 'status', 'terminate'].map((name) => `/api/v1/modal/sandbox/${name}`),
-    );
+    expect(ofKind('priced').map(({ path }) => path)).toEqual([
+      ...['create', 'exec', 'status', 'terminate'].map((name) => `/api/v1/modal/sandbox/${name}`),
+      '/v1/credits',
+    ]);
   });
 
   it('that is priced asks an unpaid call for payment, and a staff key does not pay', async () => {
@@ -122,7 +124,8 @@ describe('every route of the running gateway', () => {
       for (const headers of [{}, bearer(token)]) {
         const answer = await call(route, headers, EXAMPLE_BODY[operation]);
         expectRefusal(answer, { status: 402, code: 'payment_required' });
-        const { v1 } = expectTerms(answer, operation.split('.')[1] as SandboxCall);
+        // The price of a top-up is its amount, and the one here is the price of create.
+        const { v1 } = expectTerms(answer, (operation === 'credits.topup' ? 'create' : operation.split('.')[1]) as SandboxCall);
         expect(v1.accepts[0]!.resource).toBe(url + route.path);
       }
     }

@@ -71,7 +71,8 @@ describe('what the gateway says about itself', () => {
   it('tells what a paid route takes, costs, answers and refuses', () => {
     const exec = operation('post', '/api/v1/modal/sandbox/exec');
     expect(exec['x-price-atomic']).toBe('2500');
-    expect(exec.security).toEqual([{ x402v2: [] }, { x402v1: [] }]);
+    expect(exec.security).toEqual([{ x402v2: [] }, { x402v1: [] }, { creditToken: [] }]);
+    expect(operation('post', '/v1/credits').security).toEqual([{ x402v2: [] }, { x402v1: [] }]);
     const body = exec.requestBody!.content['application/json']!.schema;
     expect(body).toMatchObject({
       type: 'object',
@@ -128,7 +129,7 @@ describe('what the gateway says about itself', () => {
     ]) {
       expect(answer.body).toContain(text);
     }
-    expect(answer.body.length).toBeLessThan(6_000);
+    expect(answer.body.length).toBeLessThan(7_500);
     expect(answer.body).not.toMatch(/undefined|NaN|\[object/);
   });
 
@@ -140,7 +141,13 @@ describe('what the gateway says about itself', () => {
     }>();
     expect(discovery.version).toBe(1);
     expect(discovery.resources.sort()).toEqual(
-      ['create', 'exec', 'status', 'terminate'].map((name) => `https://sell.example/api/v1/modal/sandbox/${name}`),
+      [
+        'api/v1/modal/sandbox/create',
+        'api/v1/modal/sandbox/exec',
+        'api/v1/modal/sandbox/status',
+        'api/v1/modal/sandbox/terminate',
+        'v1/credits',
+      ].map((path) => `https://sell.example/${path}`),
     );
     const exec = discovery.items.find(({ resource }) => resource.endsWith('/exec'))!;
     const unpaid = await gateway.app.inject({

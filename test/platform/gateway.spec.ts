@@ -20,7 +20,7 @@ describe('the composed gateway', () => {
   const keyOf = async (role: StaffRole) =>
     gateway.app.get(StaffKeys).create({ name: role, role, lifetimeMs: DAY_MS, by: 'spec' });
 
-  it('sells four operations', () => {
+  it('sells five operations', () => {
     const priced = routes.flatMap(({ method, path, declaration }) =>
       declaration?.kind === 'priced' ? [`${method} ${path} ${declaration.operation}`] : [],
     );
@@ -29,6 +29,7 @@ describe('the composed gateway', () => {
       'POST /api/v1/modal/sandbox/exec sandbox.exec',
       'POST /api/v1/modal/sandbox/status sandbox.status',
       'POST /api/v1/modal/sandbox/terminate sandbox.terminate',
+      'POST /v1/credits credits.topup',
     ]);
   });
 

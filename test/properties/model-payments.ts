@@ -103,6 +103,7 @@ export class ModelPayments implements PaymentStore {
   private insert(claim: NewClaim): PaymentRow {
     const row: PaymentRow = {
       id: this.data.newId(),
+      rail: 'x402',
       key: claim.key,
       state: 'claimed',
       attempt: 1,

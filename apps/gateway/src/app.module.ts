@@ -1,4 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
+import { CreditsModule } from '@tollbox/credits/credits.module';
 import { FinanceModule, FinanceReadModule } from '@tollbox/finance/finance.module';
 import { PaymentsModule } from '@tollbox/payments/payments.module';
 import { AccessModule } from '@tollbox/platform/access/access.module';
@@ -25,6 +26,7 @@ export class GatewayModule {
         HttpModule,
         AccessModule,
         SandboxesModule,
+        CreditsModule.forGateway(SandboxesModule),
         PaymentsModule.forGateway(SandboxesModule),
         SandboxesHttpModule.forRoot([FinanceReadModule]),
         FinanceModule,

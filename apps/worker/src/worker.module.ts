@@ -1,4 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
+import { CreditsModule } from '@tollbox/credits/credits.module';
 import { LedgerWorkerModule } from '@tollbox/ledger/ledger.module';
 import { PaymentsModule } from '@tollbox/payments/payments.module';
 import type { Config } from '@tollbox/platform/config/config';
@@ -18,6 +19,7 @@ export class WorkerModule {
         PlatformModule.forRoot(config, 'worker'),
         TelemetryModule.forRoot(),
         SandboxesModule,
+        CreditsModule.forWorker(SandboxesModule),
         PaymentsModule.forWorker(SandboxesModule),
         RefundsModule.forWorker(),
         ReaperModule,

@@ -38,7 +38,12 @@ export class ExecuteClaim {
   /** The answer that was stored, when it was this call that completed the payment. */
   async execute(execution: Execution): Promise<StoredAnswer | null> {
     const { payment, operation } = execution;
-    const claim: ClaimRef = { paymentId: payment.id, attempt: payment.attempt, leaseHolder: this.options.leaseHolder };
+    const claim: ClaimRef = {
+      paymentId: payment.id,
+      attempt: payment.attempt,
+      leaseHolder: this.options.leaseHolder,
+      ...(payment.rail === 'credit' ? { creditWallet: payment.key.payer } : {}),
+    };
     const stopRenewing = this.renewWhileRunning(claim, execution.deadlineMs);
     try {
       this.phases.reached('claimed');

@@ -19,9 +19,13 @@ export interface StoredAnswer {
   readonly body: Buffer;
 }
 
-/** A row of the payments table, as the application sees it. */
+/** What pays: an authorization on the chain, or the wallet's prepaid credits. */
+export type PaymentRail = 'x402' | 'credit';
+
+/** A row of the payments table, as the application sees it. A call on credit has no signature and no block. */
 export interface Payment {
   readonly id: string;
+  readonly rail: PaymentRail;
   readonly key: PaymentKey;
   readonly state: PaymentState;
   readonly attempt: number;

@@ -19,6 +19,7 @@ const atomic = z
 const paymentAnswer = z.object({
   id: z.uuid(),
   state: z.enum(PAYMENT_STATES),
+  rail: z.enum(['x402', 'credit']).describe('What pays: an authorization on the chain, or prepaid credits.'),
   charged: z.union([z.boolean(), z.literal('unknown')]),
   operation: z.string(),
   operation_id: z.uuid(),
@@ -66,6 +67,7 @@ export class OwnPaymentsController {
     return {
       id: payment.id,
       state: payment.state,
+      rail: payment.rail,
       charged: chargedOf(payment),
       operation: payment.operation,
       operation_id: payment.operationId,

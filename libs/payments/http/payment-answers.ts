@@ -42,6 +42,8 @@ export function answerOf(outcome: PaidOutcome, context: AnswerContext): Prepared
     case 'refused':
       return refusedAnswer(outcome.payment, context);
     case 'error':
+      if (outcome.error.definition.status === 402)
+        return termsAnswer(context.terms, outcome.error, outcome.error.definition.error, requestId, {});
       return errorAnswer(outcome.error, outcome.charged, outcome.payment, requestId);
   }
 }
@@ -89,6 +91,7 @@ function errorAnswer(error: TollboxError, charged: Charged, payment: Payment | n
 }
 
 function paidHeaders(payment: Payment, context: AnswerContext): Headers {
+  if (payment.rail === 'credit') return { ...PRIVATE, ...paymentId(payment) };
   const transaction = payment.transactionHash ?? '';
   const receipt = encodeHeader(
     receiptFor(context.x402Version, context.terms.network, { success: true, transaction, payer: payment.key.payer }),

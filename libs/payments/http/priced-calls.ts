@@ -1,16 +1,22 @@
 import { Logger } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import { creditToken, type CreditTokens } from '@tollbox/platform/access/owner-access';
 import type { Config } from '@tollbox/platform/config/config';
 import { TollboxError } from '@tollbox/platform/errors/tollbox-error';
 import { parseOrRefuse } from '@tollbox/platform/http/parse-or-refuse';
 import type { PreparedAnswer } from '@tollbox/platform/http/prepared-answer';
 import { pathAndQuery, publicBaseUrl } from '@tollbox/platform/http/public-url';
 import '@tollbox/platform/http/fastify-request';
-import type { Operation } from '@tollbox/platform/operations/operation';
+import type { Operation, OperationAnswer } from '@tollbox/platform/operations/operation';
+import type { PaidCall } from '@tollbox/platform/routes/paid-call.decorator';
 import type { PricedHandler } from '@tollbox/platform/routes/priced-handlers';
+import type { PaidOutcome } from '../application/outcomes';
 import type { PayForOperation } from '../application/pay-for-operation';
+import type { PayFromCredits } from '../application/pay-from-credits';
 import type { PriceList, QuoteRequest } from '../application/price-list';
 import { REJECTIONS, type PaymentPayload } from '../domain/authorization';
+import { isIdempotencyKey } from '../domain/credit-call';
+import type { Hex } from '../domain/networks';
 import { decodePaymentHeader } from '../domain/payment-header';
 import type { Terms } from '../domain/terms';
 import { answerOf, rejectedAnswer } from './payment-answers';
@@ -35,13 +41,18 @@ export class PricedCalls {
     private readonly config: Config,
     private readonly prices: PriceList,
     private readonly payments: PayForOperation,
+    private readonly credits: PayFromCredits,
+    /** Absent in a process that sells no credits. */
+    private readonly tokens?: CreditTokens,
   ) {}
 
   /** An unpaid request is answered at once, without a promise. */
   answer(request: FastifyRequest, operation: Operation, handler: PricedHandler): PreparedAnswer | Promise<PreparedAnswer> {
     const call = this.quote(request, operation, handler);
     const header = paymentHeaderOf(request);
-    return header === null ? this.unpaid.answer(call.terms, request.id) : this.answerHeader(call, header);
+    if (header !== null) return this.answerHeader(call, header);
+    const token = operation.onChainOnly === true ? undefined : creditToken(request.headers.authorization);
+    return token === undefined ? this.unpaid.answer(call.terms, request.id) : this.answerOnCredit(call, token);
   }
 
   /** The one place where a request becomes a quote. */
@@ -68,27 +79,48 @@ export class PricedCalls {
     }
   }
 
-  /** The one place where a request becomes a claim. */
+  /** The one place where a payment header becomes a claim. */
   private async answerPaid(call: PricedCall, payload: PaymentPayload): Promise<PreparedAnswer> {
-    const { request, operation, handler, body, terms } = call;
-    const signedFor = await this.prices.termsSignedFor(call.quoteRequest, payload);
+    const terms = await this.prices.termsSignedFor(call.quoteRequest, payload);
     // Whatever happens from here on that is not an outcome leaves open whether money moves; the stored payment decides.
+    call.request.charged = 'unknown';
+    const outcome = await this.payments.pay({ ...requestOf(call), terms, payload });
+    return this.answerOutcome(call, outcome, payload.x402Version);
+  }
+
+  /** The one place where a credit token becomes a claim. */
+  private async answerOnCredit(call: PricedCall, token: string): Promise<PreparedAnswer> {
+    const { request, terms } = call;
+    const wallet = (await this.tokens?.walletOf(token)) ?? null;
+    if (wallet === null) throw new TollboxError('credit_token_rejected');
+    const idempotencyKey = [request.headers['idempotency-key'] ?? []].flat().join(',');
+    if (!isIdempotencyKey(idempotencyKey)) throw new TollboxError('idempotency_key_required');
     request.charged = 'unknown';
-    const outcome = await this.payments.pay({
-      operation,
-      body,
-      terms: signedFor,
-      payload,
-      rawBody: request.rawBody ?? Buffer.alloc(0),
-      method: request.method,
-      path: pathAndQuery(request.url),
-      requestId: request.id,
-      run: async ({ owner, operationId }) => ({ status: 200, body: await handler({ owner, operationId, body }) }),
-    });
+    const outcome = await this.credits.pay({ ...requestOf(call), terms, wallet: wallet as Hex, idempotencyKey });
+    return this.answerOutcome(call, outcome, 2);
+  }
+
+  private answerOutcome({ request, terms }: PricedCall, outcome: PaidOutcome, x402Version: 1 | 2): PreparedAnswer {
     if (outcome.kind === 'error' && outcome.error.definition.status >= 500)
       this.logger.warn({ requestId: request.id, err: outcome.error });
-    return answerOf(outcome, { request, terms, x402Version: payload.x402Version });
+    return answerOf(outcome, { request, terms, x402Version });
   }
+}
+
+/** What both rails need of the request. */
+function requestOf({ request, operation, handler, body }: PricedCall) {
+  return {
+    operation,
+    body,
+    rawBody: request.rawBody ?? Buffer.alloc(0),
+    method: request.method,
+    path: pathAndQuery(request.url),
+    requestId: request.id,
+    run: async ({ owner, operationId }: Pick<PaidCall, 'owner' | 'operationId'>): Promise<OperationAnswer> => ({
+      status: 200,
+      body: await handler({ owner, operationId, body }),
+    }),
+  };
 }
 
 /** v2 buyers send PAYMENT-SIGNATURE, v1 buyers X-PAYMENT; some send a v2 payload under the v1 name, or one of them empty. */

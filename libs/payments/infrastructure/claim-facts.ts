@@ -49,7 +49,7 @@ const FACTS = `
   FROM asked JOIN payments ON ${IN_BOOKS} AND payments.payer = asked.payer AND payments.nonce = asked.nonce
   UNION ALL
   SELECT 'reserving', payments.payer, payments.nonce, NULL, NULL, NULL, payments.amount_atomic::text, NULL, payments.settlement_mode, NULL, NULL, NULL
-  FROM payer JOIN payments ON ${IN_BOOKS} AND payments.payer = payer.payer AND payments.${LIVE}
+  FROM payer JOIN payments ON ${IN_BOOKS} AND payments.payer = payer.payer AND payments.${LIVE} AND payments.rail = 'x402'
   UNION ALL
   SELECT 'reserving', payments.payer, payments.nonce, NULL, NULL, NULL, payments.amount_atomic::text, payments.block_number, payments.settlement_mode, NULL, NULL, NULL
   FROM payer JOIN payments ON ${IN_BOOKS} AND payments.payer = payer.payer AND payments.state = 'settled' AND payments.block_number > payer.since_block
@@ -57,7 +57,7 @@ const FACTS = `
   SELECT 'payer', payer.payer, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
     (SELECT count(*)::int FROM (SELECT 1 FROM payments WHERE ${IN_BOOKS} AND payments.payer = payer.payer AND state = 'failed'
        AND claimed_at > now() - interval '1 hour' LIMIT payer.refused_limit) AS recent),
-    EXISTS (SELECT 1 FROM payments WHERE ${IN_BOOKS} AND payments.payer = payer.payer AND state = 'settled'),
+    EXISTS (SELECT 1 FROM payments WHERE ${IN_BOOKS} AND payments.payer = payer.payer AND state = 'settled' AND rail = 'x402'),
     EXISTS (SELECT 1 FROM payments WHERE ${IN_BOOKS} AND payments.payer = payer.payer AND state = 'failed'
        AND settlement_mode = 'optimistic' AND debt_cleared_at IS NULL)
   FROM payer

@@ -106,6 +106,7 @@ function existingOr(payment: Payment | undefined): Payment {
 function newPayment({ claim, funds, limits }: ClaimItem, settlementMode: SettlementMode): Payment {
   return {
     id: uuidV7(),
+    rail: 'x402',
     key: claim.key,
     state: 'claimed',
     attempt: 1,

@@ -5,7 +5,7 @@ import { Batcher } from '@tollbox/platform/database/batcher';
 import { isRefusedByData } from '@tollbox/platform/database/sql-errors';
 import { inTransaction } from '@tollbox/platform/database/transaction';
 import type { ClaimRef, VoidVerdict } from '../application/ports/payment-store';
-import type { SettlementMode, StoredAnswer } from '../domain/payment';
+import type { PaymentRail, SettlementMode, StoredAnswer } from '../domain/payment';
 import { notifyPaymentsChanged, notifyQueued } from './payment-rows';
 
 interface Completion {
@@ -28,6 +28,7 @@ interface CompletedRow {
   price_atomic: string;
   round: number;
   settlement_mode: SettlementMode;
+  rail: PaymentRail;
 }
 
 const MAX_BATCH = 128;
@@ -78,6 +79,7 @@ export class PaymentConclusions {
 
   private completeAll(items: readonly Completion[]): Promise<boolean[]> {
     return inTransaction(this.pool, async (client) => {
+      await lockCreditAccounts(client, items);
       const done = await this.queueAll(client, items);
       const postings = [...done.values()].flatMap((row) =>
         executed({
@@ -89,6 +91,7 @@ export class PaymentConclusions {
           priceAtomic: BigInt(row.price_atomic),
           round: row.round,
           settlementMode: row.settlement_mode,
+          rail: row.rail,
         }),
       );
       await this.journal.append(client, postings);
@@ -108,12 +111,12 @@ export class PaymentConclusions {
           answer_expires_at = ${VALID_UNTIL} + make_interval(secs => item.retention_ms / 1000)
         FROM item WHERE payments.id = item.id AND payments.state = 'claimed' AND payments.attempt = item.attempt
           AND payments.lease_holder = item.holder
-        RETURNING payments.id, payments.attempt, item.holder, item.status, operation, operation_id, payer, amount_atomic, price_atomic, round, settlement_mode
+        RETURNING payments.id, payments.attempt, item.holder, item.status, operation, operation_id, payer, amount_atomic, price_atomic, round, settlement_mode, rail
       ), events AS (
         INSERT INTO payment_events (payment_id, attempt, kind, from_state, to_state, actor, detail)
         SELECT id, attempt, 'executed', 'claimed', 'queued', holder, jsonb_build_object('answerStatus', status) FROM done
       )
-      SELECT id, operation, operation_id, payer, amount_atomic, price_atomic, round, settlement_mode FROM done`,
+      SELECT id, operation, operation_id, payer, amount_atomic, price_atomic, round, settlement_mode, rail FROM done`,
       values: [
         JSON.stringify(
           items.map(({ claim, answer, retentionMs }) => ({
@@ -130,6 +133,7 @@ export class PaymentConclusions {
 
   private voidAll(items: readonly Voiding[]): Promise<boolean[]> {
     return inTransaction(this.pool, async (client) => {
+      await lockCreditAccounts(client, items);
       const { rows } = await client.query<{ id: string }>({
         name: 'payments.void_all',
         text: `WITH item AS (
@@ -163,3 +167,14 @@ export class PaymentConclusions {
 }
 
 const identity = ({ paymentId, attempt, leaseHolder }: ClaimRef) => ({ id: paymentId, attempt, holder: leaseHolder });
+
+/** Calls on credit change their wallet's account; batches take those rows in one order, so that none waits for another in a ring. */
+async function lockCreditAccounts(client: PoolClient, items: readonly { readonly claim: ClaimRef }[]): Promise<void> {
+  const wallets = new Set(items.flatMap(({ claim }) => claim.creditWallet ?? []));
+  if (wallets.size === 0) return;
+  await client.query({
+    name: 'payments.lock_credit_accounts',
+    text: 'SELECT FROM credit_accounts WHERE wallet = ANY ($1::text[]) ORDER BY wallet FOR UPDATE',
+    values: [[...wallets]],
+  });
+}

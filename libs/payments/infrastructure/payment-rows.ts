@@ -1,11 +1,12 @@
 import type { PoolClient } from 'pg';
-import type { Payment } from '../domain/payment';
+import type { Payment, PaymentRail } from '../domain/payment';
 import type { Caip2, Hex } from '../domain/networks';
 import type { PaymentState } from '../domain/payment-state';
 
 /** A row as `pg` gives it: NUMERIC and BIGINT are decimal strings. */
 export interface PaymentRow {
   id: string;
+  rail: PaymentRail;
   network: string;
   asset: string;
   payer: string;
@@ -39,7 +40,7 @@ export interface PaymentRow {
 }
 
 /** The columns of PaymentRow, without the answer's bytes: they can be megabytes and few readers want them. Time comparisons use the database's clock, which all processes share. */
-export const PAYMENT_COLUMNS = `id, network, asset, payer, nonce, state, attempt, operation, operation_id, x402_version, pay_to,
+export const PAYMENT_COLUMNS = `id, rail, network, asset, payer, nonce, state, attempt, operation, operation_id, x402_version, pay_to,
   amount_atomic, price_atomic, valid_after, valid_before, signature, payer_kind, fingerprint, lease_holder,
   coalesce(lease_expires_at < now(), false) AS lease_expired,
   coalesce(answer_expires_at < now(), false) AS answer_expired, void_code, void_retryable, fail_reason, transaction_hash,
@@ -48,6 +49,7 @@ export const PAYMENT_COLUMNS = `id, network, asset, payer, nonce, state, attempt
 export function toPayment(row: PaymentRow): Payment {
   return {
     id: row.id,
+    rail: row.rail,
     key: { network: row.network as Caip2, asset: row.asset as Hex, payer: row.payer as Hex, nonce: row.nonce as Hex },
     state: row.state,
     attempt: row.attempt,

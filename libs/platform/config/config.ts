@@ -141,6 +141,8 @@ export const environmentSchema = z.object({
     'How long payments for the prices of an earlier price list are still taken, in seconds; buyers keep quotes for an hour.',
   ),
   CREDITS_MIN_TOPUP_ATOMIC: atomic('10000', 'Smallest top-up of credits in atomic USDC.'),
+  CREDITS_MAX_TOPUP_ATOMIC: atomic('1000000000', 'Largest top-up of credits in atomic USDC.'),
+  CREDITS_MAX_TOKENS_PER_WALLET: integer(1, 10_000, 100, 'Credit tokens of one wallet that are not revoked.'),
   MAX_IN_FLIGHT_PAYMENTS_PER_PAYER: integer(1, 10_000, 64, 'Claimed and unsettled payments of one wallet.'),
   SETTLEMENT_MODE: z
     .enum(['auto', 'confirm'])
@@ -326,6 +328,8 @@ export const CONFIG = Symbol('Config');
 /** Rules between variables, checked after each one is valid by itself. */
 function crossChecks(environment: Environment): string[] {
   const problems: string[] = [];
+  if (environment.CREDITS_MIN_TOPUP_ATOMIC > environment.CREDITS_MAX_TOPUP_ATOMIC)
+    problems.push('CREDITS_MIN_TOPUP_ATOMIC: is above CREDITS_MAX_TOPUP_ATOMIC');
   if (environment.SANDBOX_IMAGES.length === 0) problems.push('SANDBOX_IMAGES: names no image');
   if (environment.SANDBOX_DEFAULT_MEMORY_MIB > environment.SANDBOX_MAX_MEMORY_MIB)
     problems.push('SANDBOX_DEFAULT_MEMORY_MIB: is above SANDBOX_MAX_MEMORY_MIB');

@@ -43,6 +43,17 @@ function walkThrough(base: string): string {
 Receipts are in the headers \`PAYMENT-RESPONSE\`, \`X-PAYMENT-RESPONSE\` and \`X-Payment-Receipt\` (transaction hash).`;
 }
 
+function credits(base: string, config: Config): string {
+  return `## Prepay, when you make many calls
+
+1. Make a token and keep it: \`tbc_\` and 32 random bytes as base64url (43 characters). Only its SHA-256 is sent.
+2. Buy credits for any amount from $${usdText(config.CREDITS_MIN_TOPUP_ATOMIC)} to $${usdText(config.CREDITS_MAX_TOPUP_ATOMIC)}, paid like any other call: POST ${base}/v1/credits {"amount":"1000000","token_sha256":"<64 hex digits>"} (1 USDC).
+3. Pay any priced call with \`Authorization: Bearer tbc_...\` and a new \`Idempotency-Key\` instead of a payment header. The same key with the same request returns the stored answer.
+
+Credits belong to the wallet that paid, as its sandboxes do. \`GET ${base}/v1/credits\` shows balance and statement, \`DELETE ${base}/v1/credits/tokens/{sha256}\` revokes a token,
+\`GET ${base}/v1/payments/{id}\` shows a payment: free, with a credit token, or by signing the \`sign-in-with-x\` challenge of their 401 (header \`SIGN-IN-WITH-X\`).`;
+}
+
 const RULES = `## Rules that save money
 
 - You are charged only for work that was done. An invalid body is a 400 before any payment.
@@ -65,6 +76,8 @@ Payments: USDC (${network.usdc}) on ${network.name} (${network.caip2}), to ${con
 ${priceTable(items)}
 
 ${walkThrough(base)}
+
+${credits(base, config)}
 
 ## Limits
 

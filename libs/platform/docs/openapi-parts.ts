@@ -38,7 +38,7 @@ export function errorSchema(): Json {
   };
 }
 
-/** The request headers that carry a payment; one of them is sent. */
+/** The request headers that carry a payment, one of which is sent, and the one that a call on credit needs. */
 export function paymentHeaders(): Json[] {
   return [
     {
@@ -54,6 +54,13 @@ export function paymentHeaders(): Json[] {
       required: false,
       schema: { type: 'string' },
       description: 'base64(JSON) of an x402 v1 payload.',
+    },
+    {
+      name: 'Idempotency-Key',
+      in: 'header',
+      required: false,
+      schema: { type: 'string', pattern: '^[A-Za-z0-9._:-]{1,128}$' },
+      description: 'Required with a credit token: a new one for every new call, the same one to repeat a call.',
     },
   ];
 }

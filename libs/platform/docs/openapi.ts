@@ -83,11 +83,12 @@ const NOT_FOR_PRICED = new Set<ErrorCode>([
 function pricedOperation(declaration: Extract<RouteDeclaration, { kind: 'priced' }>, input: OpenApiInput): Json {
   const operation = input.operations.get(declaration.operation);
   const price = input.priceAtomicOf(declaration.operation);
+  const onCredit = operation.onChainOnly !== true;
   const codes = (Object.keys(ERRORS) as ErrorCode[]).filter((code) => !NOT_FOR_PRICED.has(code));
   return {
     tags: ['agents'],
-    description: `Costs at least ${usdText(price)} USDC, paid with x402 (v1 or v2). The body is validated before anything is charged.`,
-    security: [{ x402v2: [] }, { x402v1: [] }],
+    description: `Costs at least ${usdText(price)} USDC, paid with x402 (v1 or v2)${onCredit ? ' or from prepaid credits' : ''}. The body is validated before anything is charged.`,
+    security: [{ x402v2: [] }, { x402v1: [] }, ...(onCredit ? [{ creditToken: [] }] : [])],
     'x-price-atomic': price.toString(),
     requestBody: { required: true, content: jsonContent(jsonSchema(operation.body, 'input')) },
     responses: {

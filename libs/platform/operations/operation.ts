@@ -40,6 +40,8 @@ export interface Operation<Body = unknown> {
   readonly body: ZodType<Body>;
   /** The 200 answer, for /openapi.json. */
   readonly answer: ZodType;
+  /** Prepaid credits do not pay it. */
+  readonly onChainOnly?: boolean;
   /** What of this body decides its price; absent when every body costs the same. */
   priceAttributes?(body: Body): PriceAttributes;
   /**
@@ -65,11 +67,16 @@ export interface Operation<Body = unknown> {
 export const OPERATIONS = Symbol('Operations');
 
 export class OperationRegistry {
-  private readonly byName: ReadonlyMap<string, Operation>;
+  private readonly byName = new Map<string, Operation>();
 
   constructor(operations: readonly Operation[]) {
-    this.byName = new Map(operations.map((operation) => [operation.name, operation]));
-    if (this.byName.size !== operations.length) throw new Error('two operations share a name');
+    for (const operation of operations) this.register(operation);
+  }
+
+  /** Adds the operation of a library that is composed later. */
+  register(operation: Operation): void {
+    if (this.byName.has(operation.name)) throw new Error(`two operations are called ${operation.name}`);
+    this.byName.set(operation.name, operation);
   }
 
   get(name: string): Operation {

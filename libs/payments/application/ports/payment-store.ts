@@ -50,6 +50,8 @@ export interface ClaimRef {
   readonly paymentId: string;
   readonly attempt: number;
   readonly leaseHolder: string;
+  /** Whose credits pay, when they do. */
+  readonly creditWallet?: string;
 }
 
 export interface VoidVerdict {
