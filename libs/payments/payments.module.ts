@@ -30,6 +30,8 @@ import { assertChain } from './infrastructure/assert-chain';
 import { instanceName } from './infrastructure/instance-name';
 import { PostgresCreditClaims } from './infrastructure/credit-claims';
 import { PostgresOwnPayments } from './infrastructure/own-payments';
+import { HttpFacilitator } from './infrastructure/http-facilitator';
+import { FacilitatorRepository } from './infrastructure/facilitator.repository';
 import { JsonRpc } from './infrastructure/json-rpc';
 import { PostgresPaymentSignals } from './infrastructure/payment-signals';
 import { PriceListRepository } from './infrastructure/price-list.repository';
@@ -40,6 +42,7 @@ import { ViemChain } from './infrastructure/viem-chain';
 import { ChainWalletSignatures } from './infrastructure/wallet-signatures';
 import { RpcSettlementWallet, settlementGas } from './infrastructure/rpc-settlement-wallet';
 import { settlementWalletAddress } from './infrastructure/settlement-address';
+import type { RemoteSettlement } from './remote-rail';
 import { SettlementRunner } from './settlement-runner';
 
 const logger = new Logger('Payments');
@@ -219,7 +222,7 @@ function workerProviders(): Provider[] {
         OperationRegistry,
         PHASE_OBSERVER,
       ],
-      useFactory: (
+      useFactory: async (
         config: Config,
         pool: Pool,
         payments: PaymentsRepository,
@@ -229,15 +232,20 @@ function workerProviders(): Provider[] {
         operations: OperationRegistry,
         phases: PhaseObserver,
       ) => {
-        if (config.SETTLEMENT_PRIVATE_KEY === undefined) throw new Error('SETTLEMENT_PRIVATE_KEY is needed by the worker');
         const network = networkOf(config);
+        const remote = await remoteSettlement(config, pool);
+        if (remote === null && config.SETTLEMENT_PRIVATE_KEY === undefined)
+          throw new Error('SETTLEMENT_PRIVATE_KEY is needed by the worker, or FACILITATOR_URL');
         const rpc = new JsonRpc(config.RPC_URL, config.RPC_TIMEOUT_MS);
         return new SettlementRunner({
           config,
           payments,
           store: new SettlementRepository(pool, network.caip2, new Journal(network.caip2)),
           chain,
-          wallets: config.SETTLEMENT_PRIVATE_KEY.map((key) => new RpcSettlementWallet(rpc, network, key, settlementGas(config))),
+          remote,
+          wallets: (config.SETTLEMENT_PRIVATE_KEY ?? []).map(
+            (key) => new RpcSettlementWallet(rpc, network, key, settlementGas(config)),
+          ),
           signals,
           recover,
           operations,
@@ -248,6 +256,21 @@ function workerProviders(): Provider[] {
       },
     },
   ];
+}
+
+/** The facilitator that FACILITATOR_URL names, when it settles on our network; null: we settle ourselves. */
+async function remoteSettlement(config: Config, pool: Pool): Promise<RemoteSettlement | null> {
+  if (config.FACILITATOR_URL === undefined) return null;
+  const network = networkOf(config);
+  const facilitator = new HttpFacilitator({
+    url: config.FACILITATOR_URL,
+    network,
+    timeoutMs: config.FACILITATOR_TIMEOUT_MS,
+    authorization: config.FACILITATOR_AUTH_HEADER,
+  });
+  await facilitator.assertSupports();
+  const journal = new Journal(network.caip2);
+  return { facilitator, store: new FacilitatorRepository(pool, network.caip2, journal, config.FACILITATOR_FEE_ATOMIC) };
 }
 
 /** Payments of a process. `operations` is the module that exports OperationRegistry. */

@@ -17,6 +17,7 @@ import { RevokeRefused } from './application/revoke-refused';
 import { SendBatch } from './application/send-batch';
 import { SettlementLoop } from './application/settlement-loop';
 import { WatchReorgs } from './application/watch-reorgs';
+import { remoteRail, type RemoteSettlement } from './remote-rail';
 
 export interface SettlementParts {
   readonly config: Config;
@@ -25,6 +26,8 @@ export interface SettlementParts {
   readonly chain: EvmChain;
   /** One a signing key. */
   readonly wallets: readonly SettlementWallet[];
+  /** Settles in place of the signing keys. */
+  readonly remote?: RemoteSettlement | null;
   readonly signals: PaymentSignals;
   readonly recover: RecoverClaim;
   readonly operations: OperationRegistry;
@@ -66,7 +69,7 @@ export class SettlementRunner implements OnApplicationBootstrap, BeforeApplicati
 
   constructor(parts: SettlementParts) {
     const { config, store, chain, onProblem } = parts;
-    const rails = parts.wallets.map((wallet) => keyRail(parts, wallet));
+    const rails = parts.remote ? [remoteRail(parts, parts.remote)] : parts.wallets.map((wallet) => keyRail(parts, wallet));
     this.loops = rails.map(
       (rail) =>
         new SettlementLoop(rail, store, parts.signals, {

@@ -12,7 +12,6 @@ const body = z.looseObject({});
  */
 const noop: Operation = {
   name: 'sandbox.status',
-  mayAnswerEarly: true,
   body,
   answer: z.object({ ok: z.literal(true) }),
   deadlineMs: () => 5_000,

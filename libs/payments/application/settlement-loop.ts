@@ -67,6 +67,7 @@ export class SettlementLoop {
     this.sender.wake();
     this.follower.wake();
     await this.running;
+    await this.rail.stop?.();
     const lease = this.lease;
     this.lease = null;
     if (lease !== null)

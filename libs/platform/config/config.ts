@@ -98,6 +98,23 @@ export const environmentSchema = z.object({
     .enum(['latest', 'safe', 'finalized'])
     .default('latest')
     .describe('A settlement is looked at again until its block is `safe` or `finalized`; with `latest` for 64 blocks.'),
+  FACILITATOR_URL: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('x402 facilitator that settles the payments; then the worker needs no SETTLEMENT_PRIVATE_KEY and uses none.'),
+  FACILITATOR_TIMEOUT_MS: integer(
+    1_000,
+    300_000,
+    90_000,
+    'Deadline of one question to the facilitator. A settlement without an answer is `unknown`; the chain decides it.',
+  ),
+  FACILITATOR_AUTH_HEADER: z
+    .string()
+    .regex(/^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/, 'the value of an HTTP header')
+    .optional()
+    .describe('Value of the Authorization header for the facilitator; a secret.'),
+  FACILITATOR_FEE_ATOMIC: atomicOrZero('0', 'What the facilitator charges for a settlement, in atomic USDC; booked, not paid.'),
+  FACILITATOR_MAX_CONCURRENT: integer(1, 1_000, 16, 'Settlements that the facilitator is asked for at once.'),
   EIP1271_GAS_CAP: integer(50_000, 10_000_000, 300_000, 'Gas that the signature check of a contract wallet may use.'),
   SETTLEMENT_GAS_LIMIT: integer(
     100_000,
@@ -343,6 +360,8 @@ function crossChecks(environment: Environment): string[] {
   const batchGas = environment.SETTLEMENT_BATCH_SIZE * environment.SETTLEMENT_GAS_PER_PAYMENT + 100_000;
   if (batchGas > environment.SETTLEMENT_BATCH_GAS_LIMIT)
     problems.push(`SETTLEMENT_BATCH_SIZE: such a batch may need ${batchGas} gas, more than SETTLEMENT_BATCH_GAS_LIMIT`);
+  if (environment.X402_NETWORK === 'base' && environment.FACILITATOR_URL?.startsWith('http:') === true)
+    problems.push('FACILITATOR_URL: must be https on Base');
   return problems;
 }
 

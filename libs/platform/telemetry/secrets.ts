@@ -27,6 +27,8 @@ export function secretsOf(config: Config): string[] {
     config.REFUND_PRIVATE_KEY,
     config.REFUND_PRIVATE_KEY?.slice(2),
     config.MODAL_TOKEN_SECRET,
+    config.FACILITATOR_AUTH_HEADER,
+    ...(config.FACILITATOR_URL === undefined ? [] : secretsOfUrl(config.FACILITATOR_URL, false)),
     ...secretsOfUrl(config.DATABASE_URL, false),
     ...secretsOfUrl(config.RPC_URL, true),
   ];

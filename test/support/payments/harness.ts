@@ -20,6 +20,7 @@ import { loadSignatureRecovery } from '@tollbox/payments/infrastructure/signatur
 import { ViemChain } from '@tollbox/payments/infrastructure/viem-chain';
 import { JsonRpc } from '@tollbox/payments/infrastructure/json-rpc';
 import { RpcSettlementWallet, settlementGas } from '@tollbox/payments/infrastructure/rpc-settlement-wallet';
+import type { RemoteSettlement } from '@tollbox/payments/remote-rail';
 import { SettlementRunner } from '@tollbox/payments/settlement-runner';
 import { loadConfig, type Config } from '@tollbox/platform/config/config';
 import { devPrivateKey } from '@tollbox/platform/config/dev-keys';
@@ -83,6 +84,8 @@ export class PaymentsHarness {
   readonly problems: string[] = [];
   private runner: SettlementRunner | null = null;
   private requests = 0;
+  /** A facilitator that settles in place of the signing keys. */
+  remote: RemoteSettlement | null = null;
 
   private constructor(
     readonly config: Config,
@@ -247,6 +250,7 @@ export class PaymentsHarness {
       store: this.settlements,
       chain: this.viemChain,
       wallets: this.wallets(),
+      remote: this.remote,
       signals: this.signals,
       recover: this.recoverAs(name),
       operations: new OperationRegistry([this.operation]),

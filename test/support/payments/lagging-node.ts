@@ -18,6 +18,8 @@ export class LaggingNode {
   /** Block that state is answered from; null answers like the chain. */
   stateAtBlock: bigint | null = null;
   hidesEvents = false;
+  /** Breaks every connection. */
+  isDown = false;
 
   private constructor(
     private readonly upstream: string,
@@ -28,6 +30,10 @@ export class LaggingNode {
     const server = createServer();
     const node = new LaggingNode(upstream, server);
     server.on('request', (request, response) => {
+      if (node.isDown) {
+        request.socket.destroy();
+        return;
+      }
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('end', () => {

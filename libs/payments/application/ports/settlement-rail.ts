@@ -25,4 +25,6 @@ export interface SettlementRail {
   send(lease: Lease): Promise<SendReport>;
   /** Drives to its end what is on its way, also what a dead process left there. */
   follow(lease: Lease): Promise<FollowReport>;
+  /** Waits, before the lease is given back, for what the rail still does behind the loop. */
+  stop?(): Promise<void>;
 }
