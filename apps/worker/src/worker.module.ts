@@ -1,5 +1,9 @@
 import { Module, type DynamicModule } from '@nestjs/common';
+<<<<<<< HEAD
 import { CreditsModule } from '@tollbox/credits/credits.module';
+=======
+import { FinanceWorkerModule } from '@tollbox/finance/finance-worker.module';
+>>>>>>> c4c1271 (Book what ended sandboxes cost the provider, by versioned rates)
 import { LedgerWorkerModule } from '@tollbox/ledger/ledger.module';
 import { PaymentsModule } from '@tollbox/payments/payments.module';
 import type { Config } from '@tollbox/platform/config/config';
@@ -24,6 +28,7 @@ export class WorkerModule {
         RefundsModule.forWorker(),
         ReaperModule,
         LedgerWorkerModule,
+        FinanceWorkerModule,
       ],
     };
   }

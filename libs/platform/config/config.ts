@@ -315,6 +315,7 @@ export const environmentSchema = z.object({
     'How long the close of a period waits for transactions from before its end.',
   ),
 
+  PROVIDER_COST_INTERVAL_MS: integer(50, 3_600_000, 5_000, 'Time between two bookings of what ended sandboxes cost.'),
   REAPER_INTERVAL_MS: integer(100, 600_000, 1_000, 'Time between two passes of the reaper.'),
   REAPER_SWEEP_INTERVAL_MS: integer(500, 3_600_000, 30_000, 'Time between two comparisons with the provider (orphans, ghosts).'),
   REAPER_ORPHAN_MARGIN_MS: integer(0, 3_600_000, 60_000, 'An orphan must be older than the create deadline plus this.'),

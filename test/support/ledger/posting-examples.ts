@@ -2,6 +2,7 @@ import type { Posting } from '@tollbox/ledger/domain/posting';
 import * as credits from '@tollbox/ledger/domain/postings/credits';
 import * as gas from '@tollbox/ledger/domain/postings/gas';
 import * as payment from '@tollbox/ledger/domain/postings/payment';
+import * as provider from '@tollbox/ledger/domain/postings/provider';
 import * as receipt from '@tollbox/ledger/domain/postings/receipt';
 import * as refund from '@tollbox/ledger/domain/postings/refund';
 
@@ -72,6 +73,12 @@ export const POSTING_EXAMPLES: Readonly<Record<string, readonly Posting[]>> = {
   'refund.refundCredited': refund.refundCredited(givenBack),
   'refund.refundGas': refund.refundGas(givenBack, 5n),
   'refund.refundGasReturned': refund.refundGasReturned(givenBack, 5n),
+  'provider.providerCost': provider.providerCost({
+    operationId: paid.operationId,
+    wallet: '0xaa',
+    endedAt: new Date(0),
+    amountUsdE12: 7n,
+  }),
 };
 
 /** Exported beside the posting functions, and booking nothing. */
