@@ -1,9 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-<<<<<<< HEAD
 import { CreditsModule } from '@tollbox/credits/credits.module';
-=======
 import { FinanceWorkerModule } from '@tollbox/finance/finance-worker.module';
->>>>>>> c4c1271 (Book what ended sandboxes cost the provider, by versioned rates)
 import { LedgerWorkerModule } from '@tollbox/ledger/ledger.module';
 import { PaymentsModule } from '@tollbox/payments/payments.module';
 import type { Config } from '@tollbox/platform/config/config';
