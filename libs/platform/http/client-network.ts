@@ -14,6 +14,7 @@ function groupsOf(address: string): string[] {
 
 /** What counts as one client: an IPv4 address, or the /64 network that one IPv6 customer holds. */
 export function clientNetwork(ip: string): string {
+  if (!ip.includes(':')) return ip;
   const mapped = MAPPED_IPV4.exec(ip)?.[1];
   if (mapped !== undefined) return mapped;
   if (!isIPv6(ip)) return ip;

@@ -49,7 +49,7 @@ function defaultHeaders(config: Config): Readonly<Record<string, string>> {
 export function addAnswerHeaders(instance: FastifyInstance, config: Config): void {
   const headers = defaultHeaders(config);
   instance.addHook('onRequest', (request, reply, done) => {
-    void reply.headers({ ...headers, 'x-request-id': request.id });
+    void reply.headers(headers).header('x-request-id', request.id);
     if (request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined) {
       void reply
         .headers({

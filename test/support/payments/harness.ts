@@ -45,6 +45,7 @@ export class CountingOperation implements Operation<{ note?: string | undefined 
   readonly name = 'test.count';
   readonly body = z.object({ note: z.string().optional() });
   readonly answer = z.object({ count: z.number() });
+  mayAnswerEarly = false;
   runs: string[] = [];
   revoked: string[] = [];
   outcomes = new Map<string, OperationOutcome>();
