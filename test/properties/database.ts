@@ -29,6 +29,8 @@ export interface BatchView {
   readonly isOpen: boolean;
   /** Bytes without a receipt, or with one in a block: they may still move money. */
   readonly isAlive: boolean;
+  /** It was in a block once; an open one lost that block. */
+  readonly wasMined: boolean;
   /** `payer:nonce` of each. */
   readonly payments: readonly string[];
 }

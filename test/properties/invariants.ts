@@ -48,7 +48,10 @@ function expectedBooks(payment: PaymentView): Record<string, bigint> {
   }
 }
 
-/** A nonce of a key has one batch that is alive, and an authorization is in one batch that is open. */
+/**
+ * A nonce of a key has one batch that is alive. An authorization is sent in one batch that is open; one that lost its block
+ * carries it again, after the chain had shown that it did not move it there.
+ */
 function checkBatches({ batches }: DatabaseView): void {
   const nonces = new Set<string>();
   const carried = new Set<string>();
@@ -56,7 +59,7 @@ function checkBatches({ batches }: DatabaseView): void {
     const nonce = `${batch.signer}:${batch.evmNonce}`;
     if (batch.isAlive && nonces.has(nonce)) throw new Error(`nonce ${nonce} is used twice`);
     if (batch.isAlive) nonces.add(nonce);
-    if (!batch.isOpen) continue;
+    if (!batch.isOpen || batch.wasMined) continue;
     for (const payment of batch.payments) {
       if (carried.has(payment)) throw new Error(`${payment} is carried by two open batches`);
       carried.add(payment);

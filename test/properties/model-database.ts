@@ -69,6 +69,7 @@ export class ModelDatabase implements Database {
       evmNonce: batch.evmNonce,
       isOpen,
       isAlive: isOpen || batch.bytes.some(({ state }) => state === 'mined'),
+      wasMined: batch.minedCount > 0,
       payments: batch.paymentIds.map((id) => keyOf(this.data.payment(id))),
     };
   }

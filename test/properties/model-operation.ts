@@ -7,12 +7,15 @@ import type { Operation, OperationAnswer, OperationOutcome } from '@tollbox/plat
  * was started or given up.
  */
 export class ModelWork {
-  private readonly states = new Map<string, 'started' | 'given_up' | OperationAnswer>();
+  private readonly states = new Map<string, 'started' | 'given_up' | 'lost' | OperationAnswer>();
+  private readonly startedFor: string[] = [];
   readonly revoked = new Set<string>();
 
-  start(operationId: string): Promise<void> {
+  /** @param paidBy names the authorization that pays. */
+  start(operationId: string, paidBy: string): Promise<void> {
     if (this.states.has(operationId)) throw new TollboxError('operation_interrupted');
     this.states.set(operationId, 'started');
+    this.startedFor.push(paidBy);
     return Promise.resolve();
   }
 
@@ -26,8 +29,9 @@ export class ModelWork {
   outcomeOf(operationId: string): Promise<OperationOutcome> {
     const state = this.states.get(operationId);
     if (typeof state === 'object') return Promise.resolve({ kind: 'done', answer: state });
-    this.states.set(operationId, 'given_up');
-    return Promise.resolve({ kind: state === 'started' ? 'unknown' : 'not_started' });
+    const mayHaveRun = state === 'started' || state === 'lost';
+    this.states.set(operationId, mayHaveRun ? 'lost' : 'given_up');
+    return Promise.resolve({ kind: mayHaveRun ? 'unknown' : 'not_started' });
   }
 
   revoke(operationId: string): Promise<void> {
@@ -39,8 +43,10 @@ export class ModelWork {
     return typeof this.states.get(operationId) === 'object';
   }
 
-  get doneCount(): number {
-    return [...this.states.values()].filter((state) => typeof state === 'object').length;
+  /** What was started may have been done, whatever is known of it: an authorization pays for one start. */
+  checkOnce(): void {
+    if (new Set(this.startedFor).size !== this.startedFor.length)
+      throw new Error(`started more than once: ${this.startedFor.join(', ')}`);
   }
 }
 

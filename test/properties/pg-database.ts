@@ -31,6 +31,7 @@ const PAYMENTS = `SELECT p.payer || ':' || p.nonce AS key, p.state, p.attempt, p
 
 const BATCHES = `SELECT t.batch_id, min(t.signer) AS signer, min(t.evm_nonce)::text AS evm_nonce,
     bool_or(t.state IN ('stored', 'sent')) AS is_open, bool_or(t.state IN ('stored', 'sent', 'succeeded', 'reverted')) AS is_alive,
+    max(t.mined_count) > 0 AS was_mined,
     (SELECT array_agg(p.payer || ':' || p.nonce ORDER BY carried.place)
       FROM settlement_transactions batch, unnest(batch.payment_ids) WITH ORDINALITY AS carried (id, place)
       JOIN payments p ON p.id = carried.id WHERE batch.id = t.batch_id) AS payments
@@ -134,6 +135,7 @@ function toBatchView(row: Record<string, any>): BatchView {
     evmNonce: BigInt(row['evm_nonce'] as string),
     isOpen: row['is_open'],
     isAlive: row['is_alive'],
+    wasMined: row['was_mined'],
     payments: row['payments'] ?? [],
   };
 }

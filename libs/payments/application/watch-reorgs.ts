@@ -30,18 +30,16 @@ export class WatchReorgs {
   }
 
   /**
-   * Those whose block was replaced, from the newest to the first that stands: below a block that stands nothing has
-   * changed. A node that does not have a block (yet, or any more) proves nothing about it.
+   * Those whose block was replaced. Each block is asked for: that a newer one stands says nothing of an older record, which
+   * may be from a chain that was replaced before. A node that does not have a block (yet, or any more) proves nothing.
    */
-  private async lost<Place extends { blockNumber: bigint; blockHash: string }>(newestFirst: readonly Place[]): Promise<Place[]> {
-    const lost: Place[] = [];
-    const hashes = new Map<bigint, string | null>();
-    for (const place of newestFirst) {
-      if (!hashes.has(place.blockNumber)) hashes.set(place.blockNumber, await this.chain.blockHash(place.blockNumber));
-      const current = hashes.get(place.blockNumber) ?? null;
-      if (current === place.blockHash) break;
-      if (current !== null) lost.push(place);
-    }
-    return lost;
+  private async lost<Place extends { blockNumber: bigint; blockHash: string }>(places: readonly Place[]): Promise<Place[]> {
+    const numbers = [...new Set(places.map(({ blockNumber }) => blockNumber))];
+    const hashes = await Promise.all(numbers.map((number) => this.chain.blockHash(number)));
+    const current = new Map(numbers.map((number, index) => [number, hashes[index] ?? null]));
+    return places.filter(({ blockNumber, blockHash }) => {
+      const hash = current.get(blockNumber) ?? null;
+      return hash !== null && hash !== blockHash;
+    });
   }
 }
