@@ -10,7 +10,7 @@ describe('median', () => {
 });
 
 describe('compareMoney', () => {
-  const state = (atomic: bigint, journalAtomic: bigint | null = atomic, otherPayments = 0): MoneyState => ({
+  const state = (atomic: bigint, journalAtomic = atomic, otherPayments = 0): MoneyState => ({
     payToAtomic: atomic,
     settledAtomic: atomic,
     settledPayments: Number(atomic / 1_000n),

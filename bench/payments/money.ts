@@ -26,27 +26,25 @@ export interface MoneyState {
   readonly settledAtomic: bigint;
   readonly settledPayments: number;
   readonly otherPayments: number;
-  /** Null while nothing is booked at all. */
-  readonly journalAtomic: bigint | null;
+  readonly journalAtomic: bigint;
 }
 
 const SETTLED = `SELECT coalesce(sum(amount_atomic) FILTER (WHERE state = 'settled'), 0)::text AS atomic,
   count(*) FILTER (WHERE state = 'settled')::int AS settled, count(*) FILTER (WHERE state <> 'settled')::int AS others FROM payments`;
-const TREASURY = `SELECT coalesce(sum(CASE WHEN debit_account = account.id THEN amount ELSE -amount END), 0)::text AS atomic, count(*)::int AS rows
+const TREASURY = `SELECT coalesce(sum(CASE WHEN debit_account = account.id THEN amount ELSE -amount END), 0)::text AS atomic
   FROM journal JOIN ledger_accounts account ON account.id IN (debit_account, credit_account) WHERE account.code = 'treasury'`;
 
 export async function readMoney(world: World, server: Server): Promise<MoneyState> {
   const payToAtomic = await world.chain.balanceOf(server.terms.payTo as `0x${string}`);
-  if (server.name === 'peer')
-    return { payToAtomic, settledAtomic: 0n, settledPayments: 0, otherPayments: 0, journalAtomic: null };
+  if (server.name === 'peer') return { payToAtomic, settledAtomic: 0n, settledPayments: 0, otherPayments: 0, journalAtomic: 0n };
   const payments = await world.database.query<{ atomic: string; settled: number; others: number }>(SETTLED);
-  const journal = await world.database.query<{ atomic: string; rows: number }>(TREASURY);
+  const journal = await world.database.query<{ atomic: string }>(TREASURY);
   return {
     payToAtomic,
     settledAtomic: BigInt(payments.rows[0]!.atomic),
     settledPayments: payments.rows[0]!.settled,
     otherPayments: payments.rows[0]!.others,
-    journalAtomic: journal.rows[0]!.rows === 0 ? null : BigInt(journal.rows[0]!.atomic),
+    journalAtomic: BigInt(journal.rows[0]!.atomic),
   };
 }
 
@@ -78,11 +76,11 @@ export function compareMoney(
   const arrivedAtomic = after.payToAtomic - before.payToAtomic;
   const isOurs = server.name === 'ours';
   const settledAtomic = isOurs ? after.settledAtomic - before.settledAtomic : null;
-  const journalAtomic = after.journalAtomic === null ? null : after.journalAtomic - (before.journalAtomic ?? 0n);
+  const journalAtomic = isOurs ? after.journalAtomic - before.journalAtomic : null;
   const agrees = isOurs
     ? arrivedAtomic === chargedAtomic &&
       settledAtomic === chargedAtomic &&
-      (journalAtomic === null || journalAtomic === chargedAtomic) &&
+      journalAtomic === chargedAtomic &&
       after.otherPayments === before.otherPayments
     : arrivedAtomic >= chargedAtomic;
   return { server: server.name, scenario, answered, chargedAtomic, arrivedAtomic, settledAtomic, journalAtomic, agrees };

@@ -4,6 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger } from 'nestjs-pino';
 import type { AddressInfo } from 'node:net';
+import { CreditsModule } from '@tollbox/credits/credits.module';
 import { PaymentsModule } from '@tollbox/payments/payments.module';
 import { AccessModule } from '@tollbox/platform/access/access.module';
 import type { Config } from '@tollbox/platform/config/config';
@@ -26,6 +27,7 @@ class BenchGatewayModule {
         TelemetryModule.forRoot(),
         HttpModule,
         AccessModule,
+        CreditsModule.forGateway(NoopOperationsModule),
         PaymentsModule.forGateway(NoopOperationsModule),
         NoopRoutesModule,
       ],

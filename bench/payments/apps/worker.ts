@@ -2,6 +2,8 @@ import 'reflect-metadata';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Logger } from 'nestjs-pino';
+import { CreditsModule } from '@tollbox/credits/credits.module';
+import { LedgerWorkerModule } from '@tollbox/ledger/ledger.module';
 import { PaymentsModule } from '@tollbox/payments/payments.module';
 import type { Config } from '@tollbox/platform/config/config';
 import { PlatformModule } from '@tollbox/platform/platform.module';
@@ -10,7 +12,7 @@ import { TelemetryModule } from '@tollbox/platform/telemetry/telemetry.module';
 import { NoopOperationsModule } from './noop';
 import { profileWhenAsked } from './profile';
 
-/** The modules of apps/worker that move money. */
+/** The modules of apps/worker that settle calls and keep their books. */
 @Module({})
 class BenchWorkerModule {
   static forRoot(config: Config): DynamicModule {
@@ -20,7 +22,9 @@ class BenchWorkerModule {
         PlatformModule.forRoot(config, 'worker'),
         TelemetryModule.forRoot(),
         NoopOperationsModule,
+        CreditsModule.forWorker(NoopOperationsModule),
         PaymentsModule.forWorker(NoopOperationsModule),
+        LedgerWorkerModule,
       ],
     };
   }
