@@ -35,6 +35,11 @@ export class ModelPayments implements PaymentStore {
     return Promise.resolve(this.asPayment(this.row(key)));
   }
 
+  /** The model's buyers name no requests. */
+  findByIdentifier(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
   findById(id: string): Promise<Payment | null> {
     return Promise.resolve(this.asPayment(this.data.payments.get(id)));
   }

@@ -8,6 +8,7 @@ import type { ClaimLimits, ClaimResult, NewClaim, PaymentStore } from './ports/p
 export type Claimed =
   | { readonly kind: 'claimed'; readonly payment: Payment }
   | { readonly kind: 'existing'; readonly payment: Payment }
+  | { readonly kind: 'identifier_taken' }
   | { readonly kind: 'rejected'; readonly rejection: Rejection };
 
 const TOO_MANY_RETRY_AFTER_S = 2;
@@ -51,6 +52,7 @@ export class ClaimPayment {
     switch (result.kind) {
       case 'claimed':
       case 'existing':
+      case 'identifier_taken':
         return result;
       case 'insufficient_funds':
         return { kind: 'rejected', rejection: REJECTIONS.balance };

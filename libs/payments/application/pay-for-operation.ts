@@ -90,6 +90,8 @@ export class PayForOperation {
       payerKind: payer.payerKind,
       deadlineMs: request.operation.deadlineMs(request.body),
     };
+    const twin = await this.answerIfNamedBefore(call);
+    if (twin !== null) return twin;
     let rejection: Rejection | null;
     try {
       await request.operation.admit({ owner: authorization.from, body: request.body });
@@ -131,10 +133,12 @@ export class PayForOperation {
       method: request.method,
       path: request.path,
       bodySha256: call.bodySha256,
+      paymentIdentifier: payload.paymentIdentifier,
       mayAnswerEarly: this.options.answersEarly && operation.mayAnswerEarly === true,
     });
     if (claimed.kind === 'rejected') return claimed;
     if (claimed.kind === 'existing') return this.answerKnown(claimed.payment, call);
+    if (claimed.kind === 'identifier_taken') return this.answerTwin(call);
 
     const { payment } = claimed;
     const answer = await this.executor.execute({
@@ -152,6 +156,28 @@ export class PayForOperation {
   private async answerIfKnown(call: Call): Promise<PaidOutcome | null> {
     const known = await this.store.find(call.key);
     return known === null || mayClaimAgain(known, call.fingerprint) ? null : this.answerKnown(known, call);
+  }
+
+  /**
+   * The wallet has another payment for a request of this name: its answer, and this authorization is not touched. Another
+   * request of the same name is a conflict. Null when the name is new, or this very authorization's.
+   */
+  private async answerIfNamedBefore({ request, key, bodySha256 }: Call): Promise<PaidOutcome | null> {
+    const { paymentIdentifier } = request.payload;
+    const held = paymentIdentifier === null ? null : await this.store.findByIdentifier(key, paymentIdentifier);
+    if (held === null || held.payment.key.nonce === key.nonce) return null;
+    const { payment } = held;
+    if (held.method === request.method && held.path === request.path && held.bodySha256 === bodySha256)
+      return this.outcomes.ofKnown(payment, request.requestId);
+    return { kind: 'error', error: new TollboxError('payment_identifier_reused'), charged: false, payment };
+  }
+
+  /** A twin took the name while this one was on its way. */
+  private async answerTwin(call: Call): Promise<PaidOutcome> {
+    const twin = await this.answerIfNamedBefore(call);
+    if (twin !== null) return twin;
+    // The twin ended unpaid meanwhile and let go of the name: the same header is good for another try.
+    throw new TollboxError('operation_in_progress', { retryAfterSeconds: 1 });
   }
 
   private async answerKnown(payment: Payment, { fingerprint, request }: Call): Promise<PaidOutcome> {

@@ -128,3 +128,16 @@ describe('the answer before settlement', () => {
     expect(mode(decisions(facts(), 31n).decide(claim(), null))).toBe('confirm');
   });
 });
+
+describe('the name of a request', () => {
+  it('is held by one payment of a wallet, also among claims of one batch', () => {
+    const desk = new ClaimDecisions(new Map([[ALICE, facts()]]), 0n, new Map([[`${ALICE}:held`, '0xfe']]));
+    const decide = (change: Partial<AskedClaim>, known: KnownPayment | null = null) => desk.decide(claim(change), known, RULES).kind;
+    expect(decide({ paymentIdentifier: 'held' })).toBe('identifier_taken');
+    expect(decide({ paymentIdentifier: 'held', nonce: '0xfe' })).toBe('claim');
+    expect(decide({ paymentIdentifier: 'held', payer: BOB })).toBe('claim');
+    expect(decide({ paymentIdentifier: 'new' })).toBe('claim');
+    expect(decide({ paymentIdentifier: 'new' })).toBe('identifier_taken');
+    expect(decide({ paymentIdentifier: 'new' }, { state: 'queued', fingerprint: 'f', voidRetryable: false })).toBe('existing');
+  });
+});

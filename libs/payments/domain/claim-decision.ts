@@ -15,6 +15,8 @@ export interface AskedClaim {
   readonly blockNumber: bigint;
   /** Nonces of live payments whose money has left the balance at this block already. */
   readonly spentNonces: readonly Hex[];
+  /** The buyer's name for the request; one payment of a wallet holds it. */
+  readonly paymentIdentifier?: string | null;
 }
 
 /** A payment whose money may still be in a balance that was read: it is live, or it settled in a later block. */
@@ -54,6 +56,8 @@ export type ClaimDecision =
   | { readonly kind: 'claim'; readonly settlementMode: SettlementMode; readonly isAgain: boolean }
   /** The authorization is known and may not be claimed (again). */
   | { readonly kind: 'existing' }
+  /** Another payment of the wallet holds the identifier: it has the answer. */
+  | { readonly kind: 'identifier_taken' }
   | { readonly kind: 'too_many_in_flight' }
   | { readonly kind: 'too_many_refused' }
   /** The balance does not cover this payment and those that are live; their nonces let the caller look again. */
@@ -77,12 +81,17 @@ export class ClaimDecisions {
     private readonly payers: ReadonlyMap<Hex, PayerFacts>,
     /** Sum of all unsettled payments whose answers are out. */
     private exposureAtomic: bigint,
+    /** The nonce of the payment that holds an identifier, by `payer:identifier`. */
+    private readonly identifiers = new Map<string, Hex>(),
   ) {}
 
   decide(asked: AskedClaim, known: KnownPayment | null, rules: ClaimRules): ClaimDecision {
     const granted = this.granted.get(asked.payer) ?? [];
     if (granted.some(({ nonce }) => nonce === asked.nonce)) return { kind: 'existing' };
     if (known !== null && !mayClaimAgain(known, asked.fingerprint)) return { kind: 'existing' };
+    const named = asked.paymentIdentifier == null ? null : `${asked.payer}:${asked.paymentIdentifier}`;
+    const holder = named === null ? undefined : this.identifiers.get(named);
+    if (holder !== undefined && holder !== asked.nonce) return { kind: 'identifier_taken' };
 
     const facts = this.payers.get(asked.payer) ?? NOTHING_KNOWN;
     const reserving = [...facts.reserving.filter((one) => mayBeInBalance(one, asked.blockNumber)), ...granted];
@@ -97,6 +106,7 @@ export class ClaimDecisions {
       ...granted,
       { nonce: asked.nonce, amountAtomic: asked.amountAtomic, settledAtBlock: null, settlementMode },
     ]);
+    if (named !== null) this.identifiers.set(named, asked.nonce);
     if (settlementMode === 'optimistic') this.exposureAtomic += asked.amountAtomic;
     return { kind: 'claim', settlementMode, isAgain: known !== null };
   }

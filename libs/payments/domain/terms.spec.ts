@@ -41,7 +41,17 @@ describe('402 terms', () => {
           extra: { name: 'USD Coin', version: '2' },
         },
       ],
-      extensions: {},
+      extensions: {
+        'payment-identifier': {
+          info: { required: false },
+          schema: expect.objectContaining({
+            properties: {
+              required: { type: 'boolean' },
+              id: { type: 'string', minLength: 16, maxLength: 128, pattern: '^[a-zA-Z0-9_-]+$' },
+            },
+          }) as unknown,
+        },
+      },
     });
   });
 

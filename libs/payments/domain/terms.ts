@@ -1,4 +1,5 @@
 import type { Hex, Network } from './networks';
+import { PAYMENT_IDENTIFIER, PAYMENT_IDENTIFIER_OFFER } from './payment-identifier';
 
 /** What one call costs and how to pay it. */
 export interface Terms {
@@ -45,7 +46,7 @@ export function paymentRequiredV2(terms: Terms, error: string) {
     error,
     resource: { url: terms.resourceUrl, description: terms.description, mimeType: JSON_MIME_TYPE },
     accepts: [{ ...requirement(terms), network: terms.network.caip2, amount: terms.priceAtomic.toString() }],
-    extensions: {},
+    extensions: { [PAYMENT_IDENTIFIER]: PAYMENT_IDENTIFIER_OFFER },
   };
 }
 

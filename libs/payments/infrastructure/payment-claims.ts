@@ -9,6 +9,7 @@ import { ClaimDecisions } from '../domain/claim-decision';
 import type { Caip2, Hex } from '../domain/networks';
 import type { Payment, SettlementMode } from '../domain/payment';
 import { readClaimFacts, type ClaimItem } from './claim-facts';
+import { heldIdentifiers } from './payment-identifiers';
 import { appendPaymentEvent, PAYMENT_COLUMNS, toPayment, type PaymentRow } from './payment-rows';
 
 const MAX_BATCH = 128;
@@ -48,7 +49,7 @@ export class PaymentClaims {
 
   private async claimLocked(client: PoolClient, network: Caip2, asset: Hex, items: readonly ClaimItem[]): Promise<ClaimResult[]> {
     const facts = await readClaimFacts(client, network, asset, items);
-    const desk = new ClaimDecisions(facts.payers, facts.exposureAtomic);
+    const desk = new ClaimDecisions(facts.payers, facts.exposureAtomic, await heldIdentifiers(client, network, items));
     const decided = items.map(({ claim, funds, limits }) => {
       const { payer, nonce } = claim.key;
       const known = facts.known.get(keyText(payer, nonce)) ?? null;
@@ -147,14 +148,15 @@ async function insertAll(client: PoolClient, payments: readonly NewPayment[]): P
       SELECT * FROM json_to_recordset($1::json) AS asked (id uuid, network text, asset text, payer text, nonce text, operation text,
         operation_id uuid, x402_version int, pay_to text, amount_atomic numeric, price_atomic numeric, valid_after numeric,
         valid_before numeric, signature text, payer_kind text, fingerprint text, method text, path text, body_sha256 text,
-        settlement_mode text, lease_holder text, lease_ms double precision, claimed_at_block bigint, fee_atomic numeric, price_list_version int)
+        settlement_mode text, lease_holder text, lease_ms double precision, claimed_at_block bigint, fee_atomic numeric, price_list_version int,
+        payment_identifier text)
     ), claimed AS (
       INSERT INTO payments (id, network, asset, payer, nonce, state, attempt, operation, operation_id, x402_version, pay_to, amount_atomic,
         price_atomic, valid_after, valid_before, signature, payer_kind, fingerprint, method, path, body_sha256, settlement_mode,
-        lease_holder, lease_expires_at, claimed_at_block, fee_atomic, price_list_version)
+        lease_holder, lease_expires_at, claimed_at_block, fee_atomic, price_list_version, payment_identifier)
       SELECT id, network, asset, payer, nonce, 'claimed', 1, operation, operation_id, x402_version, pay_to, amount_atomic,
         price_atomic, valid_after, valid_before, signature, payer_kind, fingerprint, method, path, body_sha256, settlement_mode,
-        lease_holder, now() + make_interval(secs => lease_ms / 1000), claimed_at_block, fee_atomic, price_list_version
+        lease_holder, now() + make_interval(secs => lease_ms / 1000), claimed_at_block, fee_atomic, price_list_version, payment_identifier
       FROM asked
     )
     INSERT INTO payment_events (payment_id, attempt, kind, to_state, actor, detail)
@@ -190,6 +192,7 @@ function rowOf({ item: { claim, funds, limits }, payment }: NewPayment) {
     claimed_at_block: funds.blockNumber.toString(),
     fee_atomic: claim.feeAtomic.toString(),
     price_list_version: claim.priceListVersion,
+    payment_identifier: claim.paymentIdentifier,
   };
 }
 

@@ -6,11 +6,13 @@ import type {
   ClaimRef,
   ClaimResult,
   FundsAtBlock,
+  HeldIdentifier,
   NewClaim,
   PaymentStore,
   VoidVerdict,
 } from '../application/ports/payment-store';
 import type { Payment, PaymentKey, StoredAnswer } from '../domain/payment';
+import { findByIdentifier } from './payment-identifiers';
 import { PaymentClaims } from './payment-claims';
 import { PaymentConclusions } from './payment-conclusions';
 import { PaymentRefreshes } from './payment-refreshes';
@@ -38,6 +40,10 @@ export class PaymentsRepository implements PaymentStore {
       values: [key.network, key.asset, key.payer, key.nonce],
     });
     return rows[0] === undefined ? null : toPayment(rows[0]);
+  }
+
+  findByIdentifier(key: PaymentKey, identifier: string): Promise<HeldIdentifier | null> {
+    return findByIdentifier(this.pool, key, identifier);
   }
 
   async findById(id: string): Promise<Payment | null> {

@@ -60,6 +60,8 @@ const RULES = `## Rules that save money
 - Sending the same request with the same payment header again is always safe: it returns the stored answer and never pays twice.
   Do this after a broken connection, a timeout, or a 503 with \`Retry-After\`. Do not sign a new payment then.
 - One payment pays for one request. With another body it is a 409.
+- Name a request with the x402 extension \`payment-identifier\` and you may also repeat it with a new payment: it is answered from the first one and
+  the new one is not used.
 - Every error has \`code\`, \`message\`, \`suggestion\`, \`retryable\` and \`charged\` (true, false or "unknown"): follow \`suggestion\`.`;
 
 /** /llms.txt: how an agent buys and uses a sandbox, with the prices and limits of this installation. */

@@ -109,6 +109,13 @@ export const ERRORS = define({
     message: 'This payment was already used for another request.',
     suggestion: 'Sign a new payment for this request.',
   },
+  payment_identifier_reused: {
+    status: 409,
+    retryable: false,
+    error: 'Payment identifier already used',
+    message: 'This wallet used this payment-identifier for another request. The payment that was sent is not used.',
+    suggestion: 'Give every request an identifier of its own; repeat a request with the same method, path and body.',
+  },
   answer_expired: {
     status: 410,
     retryable: false,

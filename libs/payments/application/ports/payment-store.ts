@@ -19,6 +19,8 @@ export interface NewClaim {
   readonly method: string;
   readonly path: string;
   readonly bodySha256: string;
+  /** The buyer's name for the request, of the extension `payment-identifier`. */
+  readonly paymentIdentifier: string | null;
   /** Whether the operation may be answered before its payment settles; the claim decides whether it is. */
   readonly mayAnswerEarly: boolean;
 }
@@ -40,10 +42,20 @@ export type ClaimResult =
   | { readonly kind: 'claimed'; readonly payment: Payment }
   /** The authorization is known and may not be claimed (again). */
   | { readonly kind: 'existing'; readonly payment: Payment }
+  /** Another payment of the wallet holds the identifier. */
+  | { readonly kind: 'identifier_taken' }
   | { readonly kind: 'too_many_in_flight' }
   | { readonly kind: 'too_many_refused' }
   /** The balance does not cover this payment and those that are live; their nonces let the caller look again. */
   | { readonly kind: 'insufficient_funds'; readonly liveNonces: readonly Hex[] };
+
+/** The payment that holds an identifier, and the request that it was for. */
+export interface HeldIdentifier {
+  readonly payment: Payment;
+  readonly method: string;
+  readonly path: string;
+  readonly bodySha256: string;
+}
 
 /** Identifies the claim that a process holds; a change of attempt or holder makes it void. */
 export interface ClaimRef {
@@ -65,6 +77,8 @@ export interface VoidVerdict {
 /** Every method is one transaction, or a part of one for many callers. State changes are compare-and-set and append an event. */
 export interface PaymentStore {
   find(key: PaymentKey): Promise<Payment | null>;
+  /** The payment of the same wallet that holds the identifier; null when none does. */
+  findByIdentifier(key: PaymentKey, identifier: string): Promise<HeldIdentifier | null>;
   findById(id: string): Promise<Payment | null>;
   /** The payment as it is now. */
   refresh(payment: Payment): Promise<Payment>;
