@@ -121,7 +121,9 @@ describe('a request with a payment identifier', () => {
     await expect(
       world.pool.query(`UPDATE payments SET payment_identifier = 'another-name-000' WHERE id = $1`, [idOf(paid)]),
     ).rejects.toMatchObject({ code: '23514' });
-    const { rows } = await world.pool.query<{ indexdef: string }>(`SELECT indexdef FROM pg_indexes WHERE indexname = 'payments_identifier'`);
+    const { rows } = await world.pool.query<{ indexdef: string }>(
+      `SELECT indexdef FROM pg_indexes WHERE indexname = 'payments_identifier'`,
+    );
     expect(rows[0]?.indexdef).toContain('UNIQUE');
   });
 });

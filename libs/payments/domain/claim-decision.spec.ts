@@ -132,7 +132,8 @@ describe('the answer before settlement', () => {
 describe('the name of a request', () => {
   it('is held by one payment of a wallet, also among claims of one batch', () => {
     const desk = new ClaimDecisions(new Map([[ALICE, facts()]]), 0n, new Map([[`${ALICE}:held`, '0xfe']]));
-    const decide = (change: Partial<AskedClaim>, known: KnownPayment | null = null) => desk.decide(claim(change), known, RULES).kind;
+    const decide = (change: Partial<AskedClaim>, known: KnownPayment | null = null) =>
+      desk.decide(claim(change), known, RULES).kind;
     expect(decide({ paymentIdentifier: 'held' })).toBe('identifier_taken');
     expect(decide({ paymentIdentifier: 'held', nonce: '0xfe' })).toBe('claim');
     expect(decide({ paymentIdentifier: 'held', payer: BOB })).toBe('claim');

@@ -23,9 +23,7 @@ export async function findByIdentifier(pool: Pool, key: PaymentKey, identifier: 
     values: [key.network, key.payer, identifier],
   });
   const row = rows[0];
-  return row === undefined
-    ? null
-    : { payment: toPayment(row), method: row.method, path: row.path, bodySha256: row.body_sha256 };
+  return row === undefined ? null : { payment: toPayment(row), method: row.method, path: row.path, bodySha256: row.body_sha256 };
 }
 
 export const identifierKey = (payer: Hex, identifier: string): string => `${payer}:${identifier}`;
