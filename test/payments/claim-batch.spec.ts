@@ -71,6 +71,7 @@ function claim(payer: Hex, change: Partial<NewClaim> = {}): NewClaim {
     priceAtomic: PRICE,
     feeAtomic: 0n,
     priceListVersion: 1,
+    paymentIdentifier: null,
     fingerprint: 'f',
     method: 'POST',
     path: '/',
