@@ -212,10 +212,23 @@ describe('every route of the running gateway', () => {
       'finance POST /finance/debts/:id/write-off': 400,
       'finance GET /finance/exports/:file': 404,
       'auditor GET /finance/exports/:file': 404,
+      'finance POST /finance/reconciliation/runs': 202,
+      'finance POST /finance/reconciliation/items/:id/resolve': 400,
+      'finance POST /finance/refunds': 400,
+      'finance POST /finance/refunds/:id/approve': 404,
+      'finance POST /finance/refunds/:id/reject': 400,
       ...Object.fromEntries(
         ['accounts', 'ageing', 'credits', 'debts', 'entries', 'price-lists', 'revenue', 'trial-balance'].flatMap((report) => [
           [`finance GET /finance/${report}`, 200],
           [`auditor GET /finance/${report}`, 200],
+        ]),
+      ),
+      ...Object.fromEntries(
+        ['reconciliation/items', 'reconciliation/runs', 'refunds'].flatMap((list) => [
+          [`finance GET /finance/${list}`, 200],
+          [`auditor GET /finance/${list}`, 200],
+          [`finance GET /finance/${list}/:id`, 404],
+          [`auditor GET /finance/${list}/:id`, 404],
         ]),
       ),
     });

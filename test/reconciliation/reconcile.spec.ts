@@ -28,7 +28,7 @@ describe('reconciliation', () => {
 
   beforeEach(async () => {
     database = await testDatabase();
-    pool = new Pool({ connectionString: database.url, max: 5 });
+    pool = new Pool({ connectionString: database.applicationUrl, max: 5 });
     seed = new SeededPayments(pool, chain);
     await chain.mint(seed.payer.address, 1_000_000n);
   });

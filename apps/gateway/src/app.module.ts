@@ -10,6 +10,7 @@ import { HealthModule } from '@tollbox/platform/health/health.module';
 import { HttpModule } from '@tollbox/platform/http/http.module';
 import { PlatformModule } from '@tollbox/platform/platform.module';
 import { TelemetryModule } from '@tollbox/platform/telemetry/telemetry.module';
+import { ReconciliationModule } from '@tollbox/reconciliation/reconciliation.module';
 import { RefundsModule } from '@tollbox/refunds/refunds.module';
 import { SandboxesHttpModule } from '@tollbox/sandboxes/sandboxes-http.module';
 import { PROVIDER_HEALTH, SandboxesModule } from '@tollbox/sandboxes/sandboxes.module';
@@ -31,6 +32,7 @@ export class GatewayModule {
         SandboxesHttpModule.forRoot([FinanceReadModule]),
         FinanceModule,
         RefundsModule.forGateway(),
+        ReconciliationModule.forGateway(),
         AdminModule,
         HealthModule.forRoot({ imports: [SandboxesModule], contributors: [PROVIDER_HEALTH] }),
         DocsModule.forRoot([SandboxesModule]),

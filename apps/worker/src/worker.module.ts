@@ -7,10 +7,12 @@ import type { Config } from '@tollbox/platform/config/config';
 import { PlatformModule } from '@tollbox/platform/platform.module';
 import { TelemetryModule } from '@tollbox/platform/telemetry/telemetry.module';
 import { ReaperModule } from '@tollbox/reaper/reaper.module';
+import { ReconciliationModule } from '@tollbox/reconciliation/reconciliation.module';
 import { RefundsModule } from '@tollbox/refunds/refunds.module';
 import { SandboxesModule } from '@tollbox/sandboxes/sandboxes.module';
+import { providerSightings } from './provider-sightings';
 
-/** Everything that runs behind the answers: the settler, the upkeep of payments and the reaper. */
+/** Everything that runs behind the answers: the settler, the upkeep of payments, the reaper and reconciliation. */
 @Module({})
 export class WorkerModule {
   static forRoot(config: Config): DynamicModule {
@@ -26,6 +28,7 @@ export class WorkerModule {
         ReaperModule,
         LedgerWorkerModule,
         FinanceWorkerModule,
+        ReconciliationModule.forWorker(providerSightings),
       ],
     };
   }

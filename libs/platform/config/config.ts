@@ -326,6 +326,38 @@ export const environmentSchema = z.object({
     'More orphans or ghosts than this in one sweep stop it and raise an alarm.',
   ),
 
+  RECONCILIATION_INTERVAL_MS: integer(
+    1_000,
+    86_400_000,
+    300_000,
+    'Time between two reconciliations of books, chain and provider.',
+  ),
+  RECONCILIATION_CONFIRMATION: z
+    .enum(['latest', 'safe', 'finalized'])
+    .default('latest')
+    .describe(
+      'Which block reconciliation reads up to. What a lost block held is taken back; on a real chain `safe` or `finalized` have nothing to take back.',
+    ),
+  RECONCILIATION_GRACE_MS: integer(
+    0,
+    86_400_000,
+    60_000,
+    'A transfer, a settlement or a sighting younger than this may still explain itself.',
+  ),
+  RECONCILIATION_BLOCK_RANGE: integer(1, 1_000_000, 2_000, 'Blocks whose logs one call asks for; halved when the node refuses.'),
+  RECONCILIATION_LEASE_MS: integer(
+    5_000,
+    600_000,
+    60_000,
+    'A reconciliation that does not renew its lease within this time is replaced.',
+  ),
+  RECONCILIATION_POLL_MS: integer(
+    20,
+    60_000,
+    1_000,
+    'How often the worker looks whether a reconciliation is due or was asked for.',
+  ),
+
   FAULT_KILL_AT: z.string().optional().describe('Test only: the process kills itself at this phase boundary. Refused on Base.'),
 });
 

@@ -41,7 +41,7 @@ const OF_BOOKS: readonly ItemClass[] = [
   'sum_not_zero',
   'credits_balance',
 ];
-const OF_GAS: readonly ItemClass[] = ['gas_balance', 'gas_books'];
+const OF_GAS: readonly ItemClass[] = ['gas_balance'];
 const OF_PROVIDER: readonly ItemClass[] = ['provider_orphan', 'provider_ghost'];
 
 /**
@@ -54,16 +54,17 @@ export class Reconcile {
 
   /**
    * @param holder names this run among all processes; two runs never share it
+   * @param stopping ends the run between two batches; the next one goes on from there
    * @throws what stopped the run; it is written down as failed
    */
-  async run(holder: string, requestedBy = 'schedule'): Promise<ReconcileOutcome> {
+  async run(holder: string, requestedBy = 'schedule', stopping?: AbortSignal): Promise<ReconcileOutcome> {
     const { runs, leaseMs } = this.parts;
     const lease = await runs.hold(holder, leaseMs);
     if (lease === null) return { kind: 'busy' };
     try {
       const run = await runs.begin(lease, requestedBy);
       try {
-        return await this.compare(run);
+        return await this.compare(run, stopping);
       } catch (error) {
         await runs.fail(run, error instanceof Error ? error.message : String(error));
         throw error;
@@ -73,9 +74,9 @@ export class Reconcile {
     }
   }
 
-  private async compare(run: StartedRun): Promise<ReconcileOutcome> {
+  private async compare(run: StartedRun, stopping: AbortSignal | undefined): Promise<ReconcileOutcome> {
     const { runs, items, read, book, check, provider } = this.parts;
-    const keep = this.keeper(run.lease);
+    const keep = this.keeper(run.lease, stopping);
     const chain = await read.run(run, keep);
     const receipts = await book.run(run, keep);
     const payments = await check.payments(run, chain.head, keep);
@@ -110,11 +111,12 @@ export class Reconcile {
     return { kind: 'done', runId: run.id, result, open };
   }
 
-  /** Renews the lease when a third of it is used. */
-  private keeper(lease: HeldLease): () => Promise<void> {
+  /** Between two batches: ends the run when the process stops, and renews the lease when a third of it is used. */
+  private keeper(lease: HeldLease, stopping: AbortSignal | undefined): () => Promise<void> {
     const { runs, leaseMs, nowMs } = this.parts;
     let renewedAtMs = nowMs();
     return async () => {
+      stopping?.throwIfAborted();
       if (nowMs() - renewedAtMs < leaseMs / 3) return;
       const renewed = await runs.hold(lease.holder, leaseMs);
       if (renewed?.fence !== lease.fence) throw new LeaseLostError();

@@ -21,7 +21,7 @@ export function book(receipt: Receipt, state: ReceiptState, round: number, payme
     case 'recovered':
       return postings.recovered(money, paymentOf(receipt, payment).priceAtomic);
     case 'debt_paid':
-      return debtPaid(afterRefusals(paymentOf(receipt, payment), round - 1), 'treasury');
+      return debtPaid(inRefusal(paymentOf(receipt, payment), 0), 'treasury');
     case 'owner_move':
       return postings.ownerMove(money);
     case 'refund_float':
@@ -38,12 +38,12 @@ export function unbook(receipt: Receipt, rows: readonly Move[], payment: Payment
   const wallet = receipt.direction === 'in' ? receipt.from : receipt.to;
   const own = postings.unbooked({ id: receipt.id, wallet, round: receipt.round }, rows);
   if (receipt.state !== 'debt_paid') return own;
-  return [...own, ...failed(afterRefusals(paymentOf(receipt, payment), receipt.round), 'treasury')];
+  return [...own, ...failed(inRefusal(paymentOf(receipt, payment), 1), 'treasury')];
 }
 
 /** A refused payment whose money came and was lost with its block is refused once more, and its debt counts on. */
-function afterRefusals(payment: PaymentOfReceipt, times: number): PaymentMoney {
-  return { ...payment, round: payment.round + times };
+function inRefusal(payment: PaymentOfReceipt, more: 0 | 1): PaymentMoney {
+  return { ...payment, round: payment.refusedRound + more };
 }
 
 function paymentOf(receipt: Receipt, payment: PaymentOfReceipt | null): PaymentOfReceipt {

@@ -79,6 +79,8 @@ export interface PaymentOfReceipt {
   /** What the books hold against its buyer, and what of that was given up. */
   readonly debtAtomic: bigint;
   readonly writtenOffAtomic: bigint;
+  /** The round in which it was booked as refused last. */
+  readonly refusedRound: number;
 }
 
 /** What the receipt should be, given what is known of its payment. */

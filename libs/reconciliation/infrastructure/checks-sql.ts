@@ -81,10 +81,14 @@ export const EXPLAINED_TREASURY = `SELECT (coalesce((SELECT opening_atomic FROM 
     + (SELECT coalesce(sum(CASE direction WHEN 'in' THEN value_atomic ELSE -value_atomic END), 0) FROM chain_receipts
        WHERE state NOT IN ('waiting', 'explained', 'lost')))::text AS explained`;
 
-/** Gas of every transaction that is known to be in a block. */
-export const MINED_GAS = `SELECT coalesce(sum(gas_used * effective_gas_price_wei), 0)::text AS spent,
+/** Gas of every settlement transaction that is known to be in a block. */
+export const MINED_GAS = `SELECT coalesce(sum(fee_wei), 0)::text AS spent,
     EXISTS (SELECT 1 FROM settlement_transactions WHERE state IN ('stored', 'sent') OR block_number > $1) AS unsure
   FROM settlement_transactions WHERE state IN ('succeeded', 'reverted') AND ($1::bigint IS NULL OR block_number <= $1)`;
+
+/** What the books say that settlement transactions cost. The gas of refunds is paid by another wallet. */
+export const BOOKED_GAS = `SELECT (coalesce(sum(amount) FILTER (WHERE event = 'gas'), 0) - coalesce(sum(amount) FILTER (WHERE event = 'gas_returned'), 0))::text AS booked
+  FROM journal WHERE event IN ('gas', 'gas_returned') AND (SELECT id FROM ledger_accounts WHERE code = 'gas_wallet') IN (debit_account, credit_account)`;
 
 export const GAS_OPENED = `SELECT sum(CASE WHEN d.code = 'gas_wallet' THEN amount ELSE -amount END)::text AS opened
   FROM journal JOIN ledger_accounts d ON d.id = debit_account JOIN ledger_accounts c ON c.id = credit_account

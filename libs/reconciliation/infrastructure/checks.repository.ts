@@ -8,6 +8,7 @@ import type { BookTotals, CheckedBatch, CheckStore, StartedRun } from '../applic
 import type { Finding } from '../domain/item';
 import {
   BALANCE,
+  BOOKED_GAS,
   CREDITS,
   DEMOTE,
   EXPLAINED_TREASURY,
@@ -100,12 +101,13 @@ export class ChecksRepository implements CheckStore {
       const { rows: sums } = await client.query<{ asset: string; sum: string }>(SUMS);
       const { rows: explained } = await client.query<{ explained: string }>(EXPLAINED_TREASURY);
       const mined = await client.query<{ spent: string }>(MINED_GAS, [null]);
+      const booked = await client.query<{ booked: string }>(BOOKED_GAS);
       return {
         treasuryAtomic: await balance(client, 'treasury'),
         explainedTreasuryAtomic: BigInt(explained[0]?.explained ?? 0),
         sumByAsset: Object.fromEntries(sums.map(({ asset, sum }) => [asset, BigInt(sum)])),
-        gasWalletWei: await balance(client, 'gas_wallet'),
-        explainedGasWalletWei: -(await balance(client, 'owner_eth')) - BigInt(mined.rows[0]?.spent ?? 0),
+        bookedGasWei: BigInt(booked.rows[0]?.booked ?? 0),
+        minedGasWei: BigInt(mined.rows[0]?.spent ?? 0),
       };
     });
   }

@@ -22,13 +22,14 @@ export const RECORD = `INSERT INTO chain_receipts AS known (transaction_hash, lo
 export const REVIEW = `SELECT r.id, r.transaction_hash, r.log_index, r.block_number, r.block_hash, r.from_address, r.to_address, r.direction,
     r.value_atomic, r.nonce, r.state, r.round, r.first_seen_at <= now() - $1 * interval '1 ms' AS grace_is_over,
     p.id AS payment_id, p.state AS payment_state, p.operation, p.operation_id, p.amount_atomic, p.price_atomic, p.round AS payment_round,
-    p.settlement_mode, p.transaction_hash AS payment_transaction_hash, p.block_hash AS payment_block_hash, debt.outstanding, debt.written_off
+    p.settlement_mode, p.transaction_hash AS payment_transaction_hash, p.block_hash AS payment_block_hash, debt.outstanding, debt.written_off, debt.refused_round
   FROM chain_receipts r
   LEFT JOIN payments p ON p.payer = r.from_address AND p.nonce = r.nonce AND r.direction = 'in' AND p.network = $2 AND p.asset = $3
   LEFT JOIN LATERAL (
     SELECT coalesce(sum(amount) FILTER (WHERE d.code = 'customer_debt'), 0) - coalesce(sum(amount) FILTER (WHERE c.code = 'customer_debt'), 0)
         AS outstanding,
-      coalesce(sum(amount) FILTER (WHERE d.code = 'bad_debt'), 0) AS written_off
+      coalesce(sum(amount) FILTER (WHERE d.code = 'bad_debt'), 0) AS written_off,
+      max(journal.round) FILTER (WHERE event = 'failed') AS refused_round
     FROM journal JOIN ledger_accounts d ON d.id = debit_account JOIN ledger_accounts c ON c.id = credit_account
     WHERE subject = p.id AND p.state = 'failed') debt ON true`;
 
@@ -58,6 +59,7 @@ export interface ReviewRow {
   payment_block_hash: Hex | null;
   outstanding: string | null;
   written_off: string | null;
+  refused_round: number | null;
 }
 
 export function toReceipt(row: ReviewRow): Receipt {
@@ -94,5 +96,6 @@ export function toPaymentOfReceipt(row: ReviewRow): PaymentOfReceipt | null {
     blockHash: row.payment_block_hash,
     debtAtomic: BigInt(row.outstanding ?? 0),
     writtenOffAtomic: BigInt(row.written_off ?? 0),
+    refusedRound: row.refused_round ?? row.payment_round,
   };
 }

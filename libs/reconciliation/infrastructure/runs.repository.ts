@@ -65,8 +65,13 @@ export class RunsRepository implements RunStore {
     );
   }
 
-  async isRequested(): Promise<boolean> {
-    const { rowCount } = await this.pool.query(`SELECT 1 FROM reconciliation_runs WHERE state = 'requested'`);
-    return rowCount === 1;
+  async isDue(intervalMs: number): Promise<boolean> {
+    const { rows } = await this.pool.query<{ due: boolean }>(
+      `SELECT EXISTS (SELECT 1 FROM reconciliation_runs WHERE state = 'requested')
+         OR NOT EXISTS (SELECT 1 FROM (SELECT started_at FROM reconciliation_runs ORDER BY id DESC LIMIT 5) last
+           WHERE started_at > now() - $1 * interval '1 ms') AS due`,
+      [intervalMs],
+    );
+    return rows[0]?.due ?? false;
   }
 }

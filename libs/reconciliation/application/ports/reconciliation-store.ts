@@ -24,8 +24,8 @@ export interface RunStore {
   begin(lease: HeldLease, requestedBy: string): Promise<StartedRun>;
   finish(run: StartedRun, result: RunResult): Promise<void>;
   fail(run: StartedRun, reason: string): Promise<void>;
-  /** Whether somebody asked for a run. */
-  isRequested(): Promise<boolean>;
+  /** Whether somebody asked for a run, or none has started within the interval. */
+  isDue(intervalMs: number): Promise<boolean>;
 }
 
 export interface Watermark {
@@ -82,9 +82,9 @@ export interface BookTotals {
   /** Opening, settled payments and booked receipts: what the treasury must be. */
   readonly explainedTreasuryAtomic: bigint;
   readonly sumByAsset: Readonly<Record<string, bigint>>;
-  readonly gasWalletWei: bigint;
-  /** Opening of the gas wallets and the owner's moves, less the gas of every mined transaction. */
-  readonly explainedGasWalletWei: bigint;
+  /** What the books say that settlement transactions cost, and what those that are in blocks did cost. */
+  readonly bookedGasWei: bigint;
+  readonly minedGasWei: bigint;
 }
 
 export interface CheckStore {
