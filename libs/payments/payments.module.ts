@@ -128,10 +128,33 @@ function priceProviders(by: string): Provider[] {
   ];
 }
 
+/** What answers the priced routes. */
+function laneProviders(): Provider[] {
+  return [
+    {
+      provide: PricedCalls,
+      inject: [CONFIG, PriceList, PayForOperation, PayFromCredits, { token: CREDIT_TOKENS, optional: true }],
+      useFactory: (...parts: ConstructorParameters<typeof PricedCalls>) => new PricedCalls(...parts),
+    },
+    {
+      provide: PricedLane,
+      inject: [HttpAdapterHost, ModulesContainer, OperationRegistry, PricedCalls, CONFIG],
+      useFactory: (
+        host: HttpAdapterHost,
+        modules: ModulesContainer,
+        operations: OperationRegistry,
+        calls: PricedCalls,
+        config: Config,
+      ) => new PricedLane(host, modules, operations, calls, config.BODY_LIMIT_BYTES),
+    },
+  ];
+}
+
 function gatewayProviders(): Provider[] {
   const leaseHolder = instanceName('gateway');
   return [
     ...priceProviders(leaseHolder),
+    ...laneProviders(),
     {
       provide: ExecuteClaim,
       inject: [PaymentsRepository, ConcludeClaim, PHASE_OBSERVER, CONFIG],
@@ -181,17 +204,6 @@ function gatewayProviders(): Provider[] {
         const claims = new PostgresCreditClaims(pool, new Journal(networkOf(config).caip2));
         return new PayFromCredits(store, claims, executor, outcomes, { leaseHolder, leaseMs: config.CLAIM_LEASE_MS });
       },
-    },
-    {
-      provide: PricedCalls,
-      inject: [CONFIG, PriceList, PayForOperation, PayFromCredits, { token: CREDIT_TOKENS, optional: true }],
-      useFactory: (...parts: ConstructorParameters<typeof PricedCalls>) => new PricedCalls(...parts),
-    },
-    {
-      provide: PricedLane,
-      inject: [HttpAdapterHost, ModulesContainer, OperationRegistry, PricedCalls],
-      useFactory: (host: HttpAdapterHost, modules: ModulesContainer, operations: OperationRegistry, calls: PricedCalls) =>
-        new PricedLane(host, modules, operations, calls),
     },
   ];
 }

@@ -9,6 +9,7 @@ import { TollboxError, errorBody } from '../errors/tollbox-error';
 import { sendError, toTollboxError } from './error-answer';
 import './fastify-request';
 import { invalidBody, parseJsonBody } from './json-body';
+import { addPlainJson } from './plain-json-body';
 import { addAnswerHeaders, addEmptyBody, addRateLimit } from './request-hooks';
 import { RouteTable } from './route-table';
 
@@ -80,6 +81,7 @@ function ignoreUnknownExpectations(instance: FastifyInstance): void {
 function addJsonParser(adapter: FastifyAdapter, instance: FastifyInstance, bodyLimit: number): void {
   instance.removeAllContentTypeParsers();
   const secure = instance.getDefaultJsonParser('error', 'error');
+  addPlainJson(instance, (request, text) => parseWith(secure, request, text));
   adapter.useBodyParser('application/json', true, { bodyLimit }, (request, body, done) => {
     try {
       done(
