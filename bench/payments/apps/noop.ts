@@ -12,6 +12,7 @@ const body = z.looseObject({});
  */
 const noop: Operation = {
   name: 'sandbox.status',
+  mayAnswerEarly: true,
   body,
   answer: z.object({ ok: z.literal(true) }),
   deadlineMs: () => 5_000,
