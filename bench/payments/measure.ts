@@ -142,6 +142,15 @@ async function inTurns(
 const FIRST_GUESS_PER_SECOND = { ours: 1_200, peer: 150 };
 const SPARE = 2;
 
+/** Share of our payments since a time that were answered before their settlement. */
+export async function earlyShare(world: World, since: Date): Promise<number> {
+  const { rows } = await world.database.query<{ share: number | null }>(
+    `SELECT avg((settlement_mode = 'optimistic')::int)::float8 AS share FROM payments WHERE claimed_at >= $1`,
+    [since],
+  );
+  return rows[0]?.share ?? 0;
+}
+
 /** Paid calls a second of a closed loop, counted until the last payment is settled. */
 export function measurePaid(
   world: World,
