@@ -15,7 +15,6 @@ const noop: Operation = {
   mayAnswerEarly: true,
   body,
   answer: z.object({ ok: z.literal(true) }),
-  mayAnswerEarly: true,
   deadlineMs: () => 5_000,
   admit: () => Promise.resolve(),
   outcomeOf: (): Promise<OperationOutcome> => Promise.resolve({ kind: 'not_started' }),
