@@ -4,6 +4,7 @@ import type { Pool } from 'pg';
 import { CREDIT_TOKENS } from '@tollbox/platform/access/owner-access';
 import { WALLET_SIGNATURES } from '@tollbox/platform/access/sign-in/sign-in';
 import { Journal } from '@tollbox/ledger/infrastructure/journal';
+import { AuditLog } from '@tollbox/platform/audit/audit-log';
 import { CONFIG, refuseDevKeysOnRealChain, type Config } from '@tollbox/platform/config/config';
 import { PG_POOL } from '@tollbox/platform/database/pg-pool';
 import { PHASE_OBSERVER, type PhaseObserver } from '@tollbox/platform/faults/phase-boundaries';
@@ -15,6 +16,7 @@ import { configuredPrices } from './application/configured-prices';
 import { ConcludeClaim } from './application/conclude-claim';
 import { ExecuteClaim } from './application/execute-claim';
 import { PayForOperation } from './application/pay-for-operation';
+import { SETTLEMENT_CONTROL } from './application/ports/settlement-control';
 import { PRICE_LIST_STORE } from './application/ports/price-list-store';
 import { PayFromCredits } from './application/pay-from-credits';
 import { PriceList } from './application/price-list';
@@ -25,6 +27,7 @@ import { networkOf } from './domain/networks';
 import { OwnPaymentsController } from './http/own-payments.controller';
 import { PricedCalls } from './http/priced-calls';
 import { PricedLane } from './http/priced-lane';
+import { SettlementController } from './http/settlement.controller';
 import { PriceListsController } from './http/price-lists.controller';
 import { assertChain } from './infrastructure/assert-chain';
 import { instanceName } from './infrastructure/instance-name';
@@ -36,6 +39,7 @@ import { JsonRpc } from './infrastructure/json-rpc';
 import { PostgresPaymentSignals } from './infrastructure/payment-signals';
 import { PriceListRepository } from './infrastructure/price-list.repository';
 import { PaymentsRepository } from './infrastructure/payments.repository';
+import { PostgresSettlementControl } from './infrastructure/settlement-control';
 import { SettlementRepository } from './infrastructure/settlement.repository';
 import { loadSignatureRecovery } from './infrastructure/signature-recovery';
 import { ViemChain } from './infrastructure/viem-chain';
@@ -128,6 +132,12 @@ function priceProviders(by: string): Provider[] {
   ];
 }
 
+const settlementControl: Provider = {
+  provide: SETTLEMENT_CONTROL,
+  inject: [CONFIG, PG_POOL, AuditLog],
+  useFactory: (config: Config, pool: Pool, audit: AuditLog) => new PostgresSettlementControl(pool, networkOf(config), audit),
+};
+
 /** What answers the priced routes. */
 function laneProviders(): Provider[] {
   return [
@@ -153,6 +163,7 @@ function laneProviders(): Provider[] {
 function gatewayProviders(): Provider[] {
   const leaseHolder = instanceName('gateway');
   return [
+    settlementControl,
     ...priceProviders(leaseHolder),
     ...laneProviders(),
     {
@@ -294,7 +305,7 @@ export class PaymentsModule {
       module: PaymentsModule,
       global: true,
       imports: [operations],
-      controllers: [OwnPaymentsController, PriceListsController],
+      controllers: [OwnPaymentsController, PriceListsController, SettlementController],
       providers: [...coreProviders('gateway'), ...gatewayProviders(), ...ownerProviders()],
       exports: [PRICE_BOOK, ViemChain, WALLET_SIGNATURES],
     };

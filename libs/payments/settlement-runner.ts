@@ -54,6 +54,7 @@ function keyRail(parts: SettlementParts, wallet: SettlementWallet): SettlementRa
   });
   const follower = new FollowBatches(store, wallet, resolve, sender, open, {
     unknownAfterMs: config.SETTLEMENT_UNKNOWN_AFTER_MS,
+    rebroadcastAfterMs: config.SETTLEMENT_REBROADCAST_MS,
     bumpAfterMs: config.SETTLEMENT_BUMP_AFTER_MS,
     dropAfterMs: config.SETTLEMENT_DROP_AFTER_MS,
     maxFeePerGasWei: config.SETTLEMENT_MAX_FEE_PER_GAS_WEI,
@@ -81,7 +82,10 @@ export class SettlementRunner implements OnApplicationBootstrap, BeforeApplicati
     );
     const revoke = new RevokeRefused(parts.payments, parts.operations, onProblem);
     const reorgs = new WatchReorgs(store, chain, config.SETTLEMENT_CONFIRMATIONS);
-    this.upkeep = new PaymentUpkeep(parts.payments, parts.recover, revoke, reorgs, { onProblem });
+    this.upkeep = new PaymentUpkeep(parts.payments, parts.recover, revoke, reorgs, {
+      reorgCheckMs: config.SETTLEMENT_REORG_CHECK_MS,
+      onProblem,
+    });
   }
 
   onApplicationBootstrap(): void {

@@ -10,6 +10,8 @@ import type { SendBatch } from './send-batch';
 export interface FollowBatchesOptions {
   /** A payment whose transaction has no receipt after this time is `unknown`. */
   readonly unknownAfterMs: number;
+  /** Bytes without a receipt are given to the node again after this time. */
+  readonly rebroadcastAfterMs: number;
   /** A transaction that is not mined after this time gets a better price. */
   readonly bumpAfterMs: number;
   /** A nonce that is used without a receipt of ours is believed to be somebody else's only after this time. */
@@ -18,14 +20,11 @@ export interface FollowBatchesOptions {
   readonly onProblem: (error: unknown, what: string) => void;
 }
 
-/** Bytes without a receipt are given to the node again after this time. */
-const REBROADCAST_AFTER_MS = 3_000;
 /** How often what has no receipt is looked after: nonces, prices, times. */
 const ATTEND_EVERY_MS = 200;
 /** A payment without an end is asked for again after this time. */
 const RETRY_MS = 200;
-/** Dropped transactions are looked at again this often, and this long. */
-const DROPPED_EVERY_MS = 15_000;
+/** Dropped transactions are looked at again this long. */
 const DROPPED_FOR_MS = 3_600_000;
 
 /** Follows the batches of one key to their end: mined under any of their hashes, or displaced by another transaction. */
@@ -105,22 +104,23 @@ export class FollowBatches {
     const look = await this.wallet.look();
     const passed = batches.filter((batch) => batch.stored.evmNonce < look.minedNonce);
     const waiting = batches.filter((batch) => batch.stored.evmNonce >= look.minedNonce);
-    for (const batch of passed) await this.afterPassed(batch);
-    for (const batch of waiting) batch.passedAtMs = null;
+    for (const batch of passed) await this.afterPassed(batch, look);
+    for (const batch of waiting) batch.passed = null;
     await this.fillGap(lease, waiting, look);
     for (const batch of waiting) await this.raisePrice(lease, batch, look);
-    await this.sender.submit(waiting.filter(isDueAgain));
+    await this.sender.submit(waiting.filter((batch) => this.isDueAgain(batch)));
     for (const batch of batches) await this.expirePayments(batch);
   }
 
   /** The nonce is used and no receipt is there: a node that hides ours, or a transaction of somebody else. */
-  private async afterPassed(batch: OpenBatch): Promise<void> {
-    batch.passedAtMs ??= Date.now();
-    if (Date.now() - batch.passedAtMs < this.options.dropAfterMs) return;
+  private async afterPassed(batch: OpenBatch, look: KeyLook): Promise<void> {
+    batch.passed ??= { atMs: Date.now(), blockNumber: look.blockNumber };
+    const { atMs, blockNumber } = batch.passed;
+    if (Date.now() - atMs < this.options.dropAfterMs) return;
     try {
       if (await this.wallet.isAnyInBlock(batch.hashes)) return; // ours: the receipt comes
       const payments = await batch.payments(this.store);
-      const verdicts = await Promise.all(payments.map((payment) => this.resolve.fromDisplaced(payment)));
+      const verdicts = await Promise.all(payments.map((payment) => this.resolve.fromDisplaced(payment, blockNumber)));
       const clear = verdicts.filter((verdict) => verdict !== null);
       const isOurs = clear.some(
         (verdict) => verdict.to === 'settled' && batch.hashes.includes(verdict.inclusion.transactionHash),
@@ -142,7 +142,7 @@ export class FollowBatches {
       (low, { stored }) => (low === null || stored.evmNonce < low ? stored.evmNonce : low),
       null,
     );
-    if (lowest === null || waiting.every((batch) => batch.ageMs() < REBROADCAST_AFTER_MS)) return;
+    if (lowest === null || waiting.every((batch) => batch.ageMs() < this.options.rebroadcastAfterMs)) return;
     for (let nonce = look.minedNonce; nonce < lowest; nonce++) {
       if (nonce < look.pendingNonce || (await this.store.hasLiveNonce(this.wallet.address, nonce))) continue;
       const filler = { ...(await this.wallet.signFiller(nonce, look.fees)), evmNonce: nonce };
@@ -163,6 +163,10 @@ export class FollowBatches {
     if (bytes === null) return;
     batch.add(bytes);
     await this.sender.submit([batch]);
+  }
+
+  private isDueAgain(batch: OpenBatch): boolean {
+    return !batch.sent.has(batch.newest.id) || Date.now() - batch.lastSentAtMs > this.options.rebroadcastAfterMs;
   }
 
   private async noteUnknown(batches: readonly OpenBatch[]): Promise<void> {
@@ -190,7 +194,7 @@ export class FollowBatches {
   /** A dropped transaction that is in a block after all: its gas was paid. Its payments are decided by the chain already. */
   private async lookAtDropped(): Promise<void> {
     if (Date.now() < this.droppedAtMs) return;
-    this.droppedAtMs = Date.now() + DROPPED_EVERY_MS;
+    this.droppedAtMs = Date.now() + this.options.dropAfterMs;
     const dropped = await this.store.listDropped(this.wallet.address, DROPPED_FOR_MS);
     for (const batch of dropped) {
       const receipts = await this.wallet.receipts(batch.bytes.map(({ hash }) => hash));
@@ -208,6 +212,3 @@ interface Found {
   readonly hash: `0x${string}`;
   readonly mined: MinedTransaction;
 }
-
-const isDueAgain = (batch: OpenBatch): boolean =>
-  !batch.sent.has(batch.newest.id) || Date.now() - batch.lastSentAtMs > REBROADCAST_AFTER_MS;

@@ -4,11 +4,12 @@ import type { RevokeRefused } from './revoke-refused';
 import type { WatchReorgs } from './watch-reorgs';
 
 export interface UpkeepOptions {
+  /** Time between two looks at the newest blocks. */
+  readonly reorgCheckMs: number;
   readonly onProblem: (error: unknown, what: string) => void;
 }
 
 const INTERVAL_MS = 1_000;
-const REORG_EVERY = 5;
 const BATCH = 100;
 
 /** What keeps payments moving besides signing. Needs no lease, so every worker does it; each step is a compare-and-set. */
@@ -16,7 +17,7 @@ export class PaymentUpkeep {
   private timer: NodeJS.Timeout | null = null;
   private running: Promise<void> = Promise.resolve();
   private stopped = false;
-  private rounds = 0;
+  private reorgsAtMs = 0;
 
   constructor(
     private readonly payments: PaymentStore,
@@ -30,7 +31,7 @@ export class PaymentUpkeep {
     if (this.stopped) return;
     this.running = this.round();
     void this.running.then(() => {
-      if (!this.stopped) this.timer = setTimeout(() => this.start(), INTERVAL_MS);
+      if (!this.stopped) this.timer = setTimeout(() => this.start(), Math.min(INTERVAL_MS, this.options.reorgCheckMs));
     });
   }
 
@@ -44,7 +45,10 @@ export class PaymentUpkeep {
     await this.attempt('recovering claims', () => this.recover.recoverAll(BATCH, 'worker'));
     await this.attempt('taking back refused work', () => this.revoke.revokeAll(BATCH));
     await this.attempt('forgetting old answers', () => this.payments.purgeAnswers(BATCH));
-    if (this.rounds++ % REORG_EVERY === 0) await this.attempt('looking for lost blocks', () => this.reorgs.check());
+    if (Date.now() >= this.reorgsAtMs) {
+      this.reorgsAtMs = Date.now() + this.options.reorgCheckMs;
+      await this.attempt('looking for lost blocks', () => this.reorgs.check());
+    }
   }
 
   private async attempt(what: string, step: () => Promise<unknown>): Promise<void> {

@@ -46,13 +46,17 @@ export class ResolvePayment {
     return use === null ? null : verdictOf(payment, use);
   }
 
-  /** A payment whose transaction can no longer be mined: what the chain shows, else the queue again. */
-  async fromDisplaced(payment: Payment): Promise<Verdict | null> {
+  /**
+   * A payment whose transaction can no longer be mined, because its nonce was used by `atLeastBlock`: what the chain
+   * shows there or later, else the queue again. A node that is behind could have us send the authorization twice.
+   */
+  async fromDisplaced(payment: Payment, atLeastBlock: bigint): Promise<Verdict | null> {
     const { payer, nonce } = payment.key;
     const used = await this.fromUsedNonce(payment);
     if (used !== null) return used;
     const snapshot = await this.chain.payerSnapshot(payer, [nonce]);
-    return snapshot.used.get(nonce) === true ? null : { payment, to: 'queued', reason: 'transaction_displaced' };
+    if (snapshot.blockNumber < atLeastBlock || snapshot.used.get(nonce) === true) return null;
+    return { payment, to: 'queued', reason: 'transaction_displaced' };
   }
 
   /** Ends a payment that can no longer be mined: its time is over and its nonce is not used. */

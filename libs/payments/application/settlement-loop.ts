@@ -12,6 +12,8 @@ export interface SettlementLoopOptions {
 /** First pause while something is on its way; it doubles up to the poll interval. */
 const FIRST_PAUSE_MS = 4;
 
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 /** Waits for a time or for `wake`, whichever comes first. */
 class Alarm {
   private ring: (() => void) | null = null;
@@ -78,6 +80,7 @@ export class SettlementLoop {
     while (!this.stopping) {
       await this.signals.queued(this.options.pollMs);
       this.sender.wake();
+      await nextTurn(); // signals that are closed answer at once
     }
   }
 

@@ -140,11 +140,12 @@ export class RpcSettlementWallet implements SettlementWallet {
 
   /** Twice the base fee outlives six full blocks in a row. */
   private toLook([block, mined, pending]: readonly RpcAnswer[]): KeyLook {
-    const head = resultOf(block, 'eth_getBlockByNumber') as { baseFeePerGas?: string } | null;
+    const head = resultOf(block, 'eth_getBlockByNumber') as { number: Hex; baseFeePerGas?: string } | null;
     if (head === null) throw new ChainUnavailableError('the node has no newest block');
     const maxFeePerGasWei = BigInt(head.baseFeePerGas ?? 0) * 2n + PRIORITY_FEE_PER_GAS_WEI;
     return {
       fees: { maxFeePerGasWei, maxPriorityFeePerGasWei: PRIORITY_FEE_PER_GAS_WEI },
+      blockNumber: BigInt(head.number),
       minedNonce: BigInt(resultOf(mined, 'eth_getTransactionCount') as Hex),
       pendingNonce: BigInt(resultOf(pending, 'eth_getTransactionCount') as Hex),
     };

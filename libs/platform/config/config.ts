@@ -82,6 +82,12 @@ export const environmentSchema = z.object({
   SETTLEMENT_POLL_MS: integer(20, 60_000, 250, 'How often the settler looks at its queue when nothing wakes it.'),
   SETTLEMENT_UNKNOWN_AFTER_MS: integer(1_000, 600_000, 30_000, 'A sent payment without a receipt after this time is `unknown`.'),
   SETTLEMENT_MAX_FEE_PER_GAS_WEI: atomic('5000000000', 'Ceiling of maxFeePerGas in wei; above it the queue waits.'),
+  SETTLEMENT_REBROADCAST_MS: integer(
+    50,
+    600_000,
+    3_000,
+    'A settlement transaction without a receipt is given to the node again after this time.',
+  ),
   SETTLEMENT_BUMP_AFTER_MS: integer(
     500,
     600_000,
@@ -94,6 +100,7 @@ export const environmentSchema = z.object({
     10_000,
     "A nonce that is used, while no receipt of ours is seen, is believed to be somebody else's after this time.",
   ),
+  SETTLEMENT_REORG_CHECK_MS: integer(50, 600_000, 5_000, 'Time between two looks whether the newest blocks still stand.'),
   SETTLEMENT_CONFIRMATIONS: z
     .enum(['latest', 'safe', 'finalized'])
     .default('latest')

@@ -79,11 +79,22 @@ export interface PayOptions {
   readonly priceAtomic?: bigint;
 }
 
+export interface StoredRow {
+  readonly batch_id: string;
+  readonly signer: string;
+  readonly evm_nonce: number;
+  readonly replacement: number;
+  readonly state: string;
+  readonly transaction_hash: Hex;
+  readonly payments: number;
+  readonly fee_wei: string | null;
+}
+
 /** Payments on a real database and a real chain, with a gateway side (`pay`) and a worker side (`startSettler`). */
 export class PaymentsHarness {
   readonly operation = new CountingOperation();
   readonly problems: string[] = [];
-  private runner: SettlementRunner | null = null;
+  private readonly runners: SettlementRunner[] = [];
   private requests = 0;
   /** A facilitator that settles in place of the signing keys. */
   remote: RemoteSettlement | null = null;
@@ -118,6 +129,8 @@ export class PaymentsHarness {
       SETTLEMENT_POLL_MS: '50',
       SETTLEMENT_LEASE_MS: '2000',
       SETTLEMENT_DROP_AFTER_MS: '300',
+      SETTLEMENT_REBROADCAST_MS: '300',
+      SETTLEMENT_REORG_CHECK_MS: '200',
       CLAIM_LEASE_MS: '1000',
       ...overrides,
     });
@@ -260,13 +273,12 @@ export class PaymentsHarness {
       onProblem: (error, what) => void this.problems.push(`${what}: ${String(error)}`),
     });
     runner.onApplicationBootstrap();
-    this.runner ??= runner;
+    this.runners.push(runner);
     return runner;
   }
 
   async stopSettler(): Promise<void> {
-    await this.runner?.beforeApplicationShutdown();
-    this.runner = null;
+    await Promise.all(this.runners.splice(0).map((runner) => runner.beforeApplicationShutdown()));
   }
 
   async states(): Promise<Record<string, number>> {
@@ -286,6 +298,25 @@ export class PaymentsHarness {
   async eventKinds(): Promise<string[]> {
     const { rows } = await this.pool.query<{ kind: string }>('SELECT kind FROM payment_events ORDER BY id');
     return rows.map((row) => row.kind);
+  }
+
+  /** Debits less credits of every account that is not level, in the account's unit. */
+  async balances(): Promise<Record<string, bigint>> {
+    const { rows } = await this.pool.query<{ code: string; balance: string }>(
+      `SELECT code, sum(amount)::text AS balance FROM (
+         SELECT debit_account AS account, amount FROM journal UNION ALL SELECT credit_account, -amount FROM journal
+       ) AS moved JOIN ledger_accounts ON ledger_accounts.id = account GROUP BY code HAVING sum(amount) <> 0`,
+    );
+    return Object.fromEntries(rows.map(({ code, balance }) => [code, BigInt(balance)]));
+  }
+
+  /** Settlement transactions in the order of nonce and replacement. */
+  async transactions(): Promise<StoredRow[]> {
+    const { rows } = await this.pool.query<StoredRow>(
+      `SELECT batch_id, signer, evm_nonce::int, replacement, state, transaction_hash, cardinality(payment_ids) AS payments, fee_wei::text
+       FROM settlement_transactions ORDER BY evm_nonce, replacement, stored_at`,
+    );
+    return rows;
   }
 
   async stop(): Promise<void> {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -11,15 +12,21 @@ interface IdentifiedCall extends RpcCall {
 }
 
 /**
- * A JSON-RPC node in front of the real chain. While it lags, it answers state (`eth_call`) as of an older block and hides
- * newer receipts and events, as one node of a balanced endpoint does that is behind the others.
+ * A JSON-RPC node with faults in front of the real chain. While it lags, it answers state (`eth_call`) as of an older
+ * block and hides newer receipts and events, as one node of a balanced endpoint does that is behind the others. It can
+ * also be down, slow, refuse methods, and hide what it has.
  */
 export class LaggingNode {
   /** Block that state is answered from; null answers like the chain. */
   stateAtBlock: bigint | null = null;
   hidesEvents = false;
+  /** Methods that are answered with null, as by a node that does not have the thing. */
+  readonly hides = new Set<string>();
+  /** Methods that are answered with an error. */
+  readonly refuses = new Set<string>();
   /** Breaks every connection. */
   isDown = false;
+  delayMs = 0;
 
   private constructor(
     private readonly upstream: string,
@@ -52,6 +59,7 @@ export class LaggingNode {
   }
 
   private async answer(text: string): Promise<string> {
+    if (this.delayMs > 0) await sleep(this.delayMs);
     const request = JSON.parse(text) as IdentifiedCall | IdentifiedCall[];
     if (!Array.isArray(request)) return this.answerOne(request);
     return `[${(await Promise.all(request.map((call) => this.answerOne(call)))).join(',')}]`;
@@ -59,6 +67,9 @@ export class LaggingNode {
 
   private async answerOne(call: IdentifiedCall): Promise<string> {
     if (this.hidesEvents && call.method === 'eth_getLogs') return JSON.stringify({ jsonrpc: '2.0', id: call.id, result: [] });
+    if (this.hides.has(call.method)) return JSON.stringify({ jsonrpc: '2.0', id: call.id, result: null });
+    if (this.refuses.has(call.method))
+      return JSON.stringify({ jsonrpc: '2.0', id: call.id, error: { code: -32000, message: 'refused by the test' } });
     const atBlock = this.stateAtBlock;
     if (atBlock !== null && call.method === 'eth_call') call.params = [call.params?.[0], `0x${atBlock.toString(16)}`];
     const response = await fetch(this.upstream, {

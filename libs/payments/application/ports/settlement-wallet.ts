@@ -25,6 +25,8 @@ export type TransferOutlook =
 /** Nonces of a key, and what gas costs, at one moment. */
 export interface KeyLook {
   readonly fees: FeeQuote;
+  /** The newest block that the node had. */
+  readonly blockNumber: bigint;
   /** Transactions of this key in blocks. */
   readonly minedNonce: bigint;
   /** Transactions of this key in blocks and in the node's pool. */

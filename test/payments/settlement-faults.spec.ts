@@ -1,0 +1,184 @@
+import { createWalletClient, http } from 'viem';
+import { baseSepolia } from 'viem/chains';
+import { devPrivateKey } from '@tollbox/platform/config/dev-keys';
+import { eventually } from '../support/payments/eventually';
+import { PAY_TO, PaymentsHarness, PRICE_ATOMIC } from '../support/payments/harness';
+import { accountOf, signAuthorization, v2Header } from '../support/payments/sign';
+import { NETWORK } from '../support/payments/harness';
+
+let world: PaymentsHarness;
+beforeEach(async () => {
+  world = await PaymentsHarness.start();
+});
+afterEach(async () => {
+  await world.stop();
+});
+
+const height = async (): Promise<bigint> => BigInt((await world.chain.rpc('eth_blockNumber')) as string);
+const settlementKey = (): ReturnType<typeof createWalletClient> =>
+  createWalletClient({ account: accountOf(devPrivateKey(0)), chain: baseSepolia, transport: http(world.chain.rpcUrl) });
+
+async function balancesAfter(payments: bigint): Promise<void> {
+  await eventually('every transaction has its end', async () =>
+    (await world.transactions()).every(({ state }) => state !== 'stored' && state !== 'sent'),
+  );
+  const spent = (await world.transactions()).reduce((sum, { fee_wei: fee }) => sum + BigInt(fee ?? 0), 0n);
+  expect(await world.balances()).toEqual({
+    treasury: PRICE_ATOMIC * payments,
+    'revenue:test.count': -PRICE_ATOMIC * payments,
+    gas_expense: spent,
+    gas_wallet: -spent,
+  });
+  expect(await world.chain.balanceOf(PAY_TO)).toBe(PRICE_ATOMIC * payments);
+}
+
+it('sends a transaction again that the node dropped', async () => {
+  const payer = await world.payer(PRICE_ATOMIC);
+  await world.chain.setAutomine(false);
+  world.startSettler();
+  const outcome = world.pay(await world.header(payer));
+  await eventually('it is in the pool', async () => {
+    const status = (await world.chain.rpc('txpool_status')) as { pending: string };
+    return BigInt(status.pending) === 1n;
+  });
+  await world.chain.rpc('anvil_dropAllTransactions');
+  await world.chain.setAutomine(true);
+  expect(await outcome).toMatchObject({ kind: 'paid' });
+  expect(await world.transactions()).toHaveLength(1);
+  await balancesAfter(1n);
+});
+
+it('fills a gap below its nonce, so that what waits behind it can be mined', async () => {
+  const payer = await world.payer(PRICE_ATOMIC);
+  const snapshot = await world.chain.rpc('evm_snapshot');
+  // The key is used behind our back; then the block of that transaction is lost, and nobody has its bytes any more.
+  await settlementKey().sendTransaction({ account: accountOf(devPrivateKey(0)), chain: baseSepolia, to: PAY_TO, value: 1n });
+  world.startSettler();
+  expect(await world.pay(await world.header(payer))).toMatchObject({ kind: 'paid' });
+  await world.chain.rpc('evm_revert', [snapshot]);
+  await world.chain.mine(4);
+  await eventually('the block was missed', async () => (await world.eventKinds()).includes('block_lost'));
+  await eventually('it is settled again', async () => (await world.states())['settled'] === 1);
+  const [filler, settlement] = await world.transactions();
+  expect([filler, settlement]).toMatchObject([
+    { evm_nonce: 0, payments: 0 },
+    { evm_nonce: 1, payments: 1, state: 'succeeded' },
+  ]);
+  await balancesAfter(1n);
+});
+
+it('waits for a receipt that the node hides', async () => {
+  const payer = await world.payer(PRICE_ATOMIC);
+  world.node.hides.add('eth_getTransactionReceipt');
+  world.startSettler();
+  const outcome = world.pay(await world.header(payer));
+  await eventually('the nonce is used', async () => (await world.chain.balanceOf(PAY_TO)) === PRICE_ATOMIC);
+  await world.pool.query('SELECT pg_sleep(1)'); // longer than a displaced transaction is waited for
+  expect((await world.transactions()).map(({ state }) => state)).not.toContain('dropped');
+  world.node.hides.clear();
+  expect(await outcome).toMatchObject({ kind: 'paid' });
+  await balancesAfter(1n);
+});
+
+it('sends nothing again on the word of a node that is behind and denies everything', async () => {
+  const payer = await world.payer(PRICE_ATOMIC * 2n);
+  world.node.stateAtBlock = await height();
+  world.node.hides.add('eth_getTransactionReceipt').add('eth_getTransactionByHash');
+  world.node.hidesEvents = true;
+  world.startSettler();
+  const outcome = world.pay(await world.header(payer));
+  await eventually('the nonce is used', async () => (await world.chain.balanceOf(PAY_TO)) === PRICE_ATOMIC);
+  await world.pool.query('SELECT pg_sleep(1)'); // longer than a displaced transaction is waited for
+  expect(await world.transactions()).toHaveLength(1);
+  world.node.hides.clear();
+  world.node.hidesEvents = false;
+  world.node.stateAtBlock = null;
+  expect(await outcome).toMatchObject({ kind: 'paid' });
+  await balancesAfter(1n);
+});
+
+it('corrects itself when a transaction that was given up is in a block after all', async () => {
+  const payer = await world.payer(PRICE_ATOMIC);
+  world.node.hides.add('eth_getTransactionReceipt');
+  const settler = world.startSettler();
+  const outcome = world.pay(await world.header(payer));
+  await eventually('the nonce is used', async () => (await world.chain.balanceOf(PAY_TO)) === PRICE_ATOMIC);
+  await settler.beforeApplicationShutdown();
+  const [mined] = await world.transactions();
+  const payments = await world.settlements.openPaymentsOf(mined!.batch_id);
+  const verdicts = payments.map((payment) => ({ payment, to: 'queued', reason: 'given up by mistake' }) as const);
+  expect(await world.settlements.drop(mined!.batch_id, verdicts)).toBe(true);
+  world.node.hides.clear();
+  world.startSettler('worker-2');
+  expect(await outcome).toMatchObject({ kind: 'paid', payment: { transactionHash: mined!.transaction_hash } });
+  await eventually('its gas is known', async () => (await world.transactions())[0]?.state === 'succeeded');
+  expect(await world.transactions()).toHaveLength(1);
+  await balancesAfter(1n);
+});
+
+it('settles each payment once through an RPC endpoint that comes and goes', async () => {
+  const payer = await world.payer(PRICE_ATOMIC * 6n);
+  const headers = await Promise.all(Array.from({ length: 6 }, () => world.header(payer)));
+  const outcomes = headers.map((header) => world.pay(header));
+  await eventually('all are queued', async () => (await world.states())['queued'] === 6);
+  world.node.isDown = true;
+  world.startSettler();
+  await eventually('it noticed', () => Promise.resolve(world.problems.length > 1));
+  world.node.isDown = false;
+  world.node.refuses.add('eth_sendRawTransaction');
+  await eventually('bytes are stored', async () => (await world.transactions()).length > 0);
+  world.node.isDown = true;
+  world.node.refuses.clear();
+  await eventually('it noticed again', () => Promise.resolve(world.problems.filter((text) => /failed/.test(text)).length > 3));
+  world.node.delayMs = 30;
+  world.node.isDown = false;
+  for (const outcome of await Promise.all(outcomes)) expect(outcome.kind).toBe('paid');
+  await balancesAfter(6n);
+});
+
+it('takes a settlement back when its block is replaced, and books it again in the next round', async () => {
+  const payer = await world.payer(PRICE_ATOMIC * 3n);
+  world.startSettler();
+  const headers = await Promise.all([1, 2, 3].map(() => world.header(payer)));
+  for (const outcome of await Promise.all(headers.map((header) => world.pay(header)))) expect(outcome.kind).toBe('paid');
+  await eventually('all transactions have ended', async () =>
+    (await world.transactions()).every(({ state }) => state === 'succeeded'),
+  );
+  const mined = (await world.transactions()).length;
+  await world.chain.rpc('anvil_reorg', [mined, []]);
+  await world.chain.mine();
+  await eventually(
+    'the blocks were missed',
+    async () => (await world.eventKinds()).filter((kind) => kind === 'block_lost').length === 3,
+  );
+  await eventually('all are settled again', async () => (await world.states())['settled'] === 3);
+  await balancesAfter(3n);
+  const { rows } = await world.pool.query<{ event: string; rounds: number[] }>(
+    `SELECT event, array_agg(DISTINCT round ORDER BY round) AS rounds FROM journal WHERE event IN ('settled', 'requeued', 'gas', 'gas_returned')
+     GROUP BY event ORDER BY event`,
+  );
+  expect(rows).toEqual([
+    { event: 'gas', rounds: [1, 2] },
+    { event: 'gas_returned', rounds: [1] },
+    { event: 'requeued', rounds: [1] },
+    { event: 'settled', rounds: [1, 2] },
+  ]);
+});
+
+it('ends a settlement as expired when its block is lost and its time is over', async () => {
+  const payer = await world.payer(PRICE_ATOMIC);
+  const snapshot = await world.chain.rpc('evm_snapshot');
+  const nowS = BigInt(Math.floor(Date.now() / 1000));
+  const validBefore = nowS + 27n;
+  const signed = await signAuthorization({ network: NETWORK, payer, payTo: PAY_TO, amountAtomic: PRICE_ATOMIC, validBefore });
+  world.startSettler();
+  expect(await world.pay(v2Header(NETWORK, signed.authorization, signed.signature))).toMatchObject({ kind: 'paid' });
+  await world.stopSettler();
+  await world.chain.rpc('evm_revert', [snapshot]);
+  await world.chain.rpc('evm_setNextBlockTimestamp', [Number(validBefore) + 1]);
+  await world.chain.mine(4);
+  world.startSettler('worker-2');
+  await eventually('it has its end', async () => (await world.states())['expired'] === 1);
+  expect(await world.balances()).toMatchObject({ expired_losses: PRICE_ATOMIC, 'revenue:test.count': -PRICE_ATOMIC });
+  expect(await world.chain.balanceOf(PAY_TO)).toBe(0n);
+});
