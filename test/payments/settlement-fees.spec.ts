@@ -37,7 +37,7 @@ it('raises the price of a transaction that no block takes, under the same nonce,
   expect(new Set(transactions.map(({ batch_id: batch }) => batch)).size).toBe(1);
   expect(await gasBooked()).toEqual([mined[0]!.fee_wei]);
   expect(await world.chain.balanceOf(PAY_TO)).toBe(PRICE_ATOMIC);
-  const { rows } = await world.pool.query<{ price: string; before: string }>(
+  const { rows } = await world.pool.query<{ price: string; before: string | null }>(
     `SELECT max_fee_per_gas_wei AS price, lag(max_fee_per_gas_wei) OVER (ORDER BY replacement) AS before FROM settlement_transactions`,
   );
   for (const { price, before } of rows)

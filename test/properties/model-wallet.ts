@@ -39,7 +39,12 @@ export class ModelWallet implements SettlementWallet {
 
   private lookNow(): KeyLook {
     const fees = { maxFeePerGasWei: this.gas.priceWei, maxPriorityFeePerGasWei: PRIORITY_FEE_WEI };
-    return { fees, minedNonce: this.chain.minedNonce(this.address), pendingNonce: this.chain.pendingNonce(this.address) };
+    return {
+      fees,
+      blockNumber: this.chain.head.number,
+      minedNonce: this.chain.minedNonce(this.address),
+      pendingNonce: this.chain.pendingNonce(this.address),
+    };
   }
 
   look(): Promise<KeyLook> {

@@ -110,7 +110,7 @@ function keyRail(parts: ProcessParts, wallet: SettlementWallet): KeyRail {
     singleGasLimit: 100_000n,
     onProblem: parts.onProblem,
   });
-  const times = { unknownAfterMs: 30_000, bumpAfterMs: 15_000, dropAfterMs: 5_000 };
+  const times = { rebroadcastAfterMs: 3_000, unknownAfterMs: 30_000, bumpAfterMs: 15_000, dropAfterMs: 5_000 };
   const follower = new FollowBatches(parts.settlements, wallet, resolve, sender, open, {
     ...times,
     ...ceiling,
