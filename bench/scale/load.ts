@@ -1,16 +1,9 @@
-import { Client } from 'pg';
-import {
-  ACCOUNTS,
-  CALLS_PER_SANDBOX,
-  CHECKS,
-  CREDIT_ACCOUNTS,
-  EVENTS,
-  JOURNAL,
-  OPERATIONS,
-  PAYMENTS,
-  SANDBOXES,
-  SETTLEMENTS,
-} from './load-sql';
+import { Client, Pool } from 'pg';
+import { FoldDays } from '@tollbox/finance/application/fold-days';
+import { PostgresDaySums } from '@tollbox/finance/infrastructure/postgres-day-sums';
+import { FoldJournal } from '@tollbox/ledger/application/fold-journal';
+import { PostgresRollups } from '@tollbox/ledger/infrastructure/postgres-rollups';
+import { ACCOUNTS, CHECKS, CREDIT_ACCOUNTS, EVENTS, JOURNAL, OPERATIONS, PAYMENTS, SANDBOXES, SETTLEMENTS } from './load-sql';
 
 const CHUNK_PAYMENTS = 100_000;
 const PAYMENTS_PER_WALLET = 500;
@@ -21,6 +14,8 @@ const OFF: readonly (readonly [table: string, trigger: string])[] = [
   ['journal', 'journal_check'], // an entry is recorded now; what else it checks is checked below
   ['journal', 'journal_credits'], // one entry after another; the rows it would make are made below and checked
 ];
+const FOLD_BATCH = 50_000;
+const FOLDED_TABLES = ['ledger_rollups', 'finance_days', 'finance_wallet_days'];
 const BULK_TABLES = ['payments', 'payment_events', 'journal', 'settlement_transactions', 'operations', 'sandboxes'];
 
 export interface Loaded {
@@ -57,6 +52,8 @@ export async function loadMonth(ownerUrl: string, payments: number, say: (line: 
     for (const table of [...BULK_TABLES, 'credit_accounts']) await client.query(`VACUUM (ANALYZE) ${table}`);
     const indexedAt = performance.now();
     await check(client);
+    await foldAll(ownerUrl);
+    for (const table of FOLDED_TABLES) await client.query(`VACUUM (ANALYZE) ${table}`);
     const { rows } = await client.query<{ entries: string; bytes: string }>(
       'SELECT (SELECT count(*) FROM journal) AS entries, pg_database_size(current_database()) AS bytes',
     );
@@ -70,6 +67,18 @@ export async function loadMonth(ownerUrl: string, payments: number, say: (line: 
     };
   } finally {
     await client.end();
+  }
+}
+
+/** Does what the worker does behind the answers. */
+async function foldAll(url: string): Promise<void> {
+  const pool = new Pool({ connectionString: url });
+  const { signal } = new AbortController();
+  try {
+    await new FoldJournal(new PostgresRollups(pool), FOLD_BATCH).run(signal);
+    await new FoldDays(new PostgresDaySums(pool), FOLD_BATCH).run(signal);
+  } finally {
+    await pool.end();
   }
 }
 
@@ -90,6 +99,3 @@ async function check(client: Client): Promise<void> {
     if (rows[0]?.[0] !== '0') throw new Error(`the books are wrong: ${what} is ${rows[0]?.[0] ?? 'missing'}, not 0`);
   }
 }
-
-/** Sandbox of a payment in the middle, to ask for. */
-export const sandboxesOf = (payments: number): number => Math.floor(payments / CALLS_PER_SANDBOX);

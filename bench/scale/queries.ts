@@ -53,6 +53,8 @@ export async function financeQueries(pool: Pool, staff: Staff): Promise<Query[]>
     ['revenue by day and operation', `/finance/revenue?${month}&group_by=day,operation,network&limit=1000`],
     ['revenue by wallet', `/finance/revenue?${month}&group_by=wallet`],
     ['revenue of a wallet by day', `/finance/revenue?${month}&group_by=day,operation&wallet=${payer}`],
+    ['margin by operation', `/finance/margin/operations?${month}`],
+    ['margin by sandbox', `/finance/margin/sandboxes?${month}`],
     ['ageing', '/finance/ageing'],
     ['debts', '/finance/debts?limit=200'],
     ['credits', '/finance/credits?limit=200'],

@@ -1,8 +1,7 @@
 import { Module } from '@nestjs/common';
 import type { Pool } from 'pg';
-import { LEDGER_QUERIES } from '@tollbox/ledger/application/ports/ledger-queries';
 import { Journal } from '@tollbox/ledger/infrastructure/journal';
-import { PostgresLedgerQueries } from '@tollbox/ledger/infrastructure/postgres-ledger-queries';
+import { LedgerModule } from '@tollbox/ledger/ledger.module';
 import { AccessModule } from '@tollbox/platform/access/access.module';
 import { AuditLog } from '@tollbox/platform/audit/audit-log';
 import { CONFIG, type Config } from '@tollbox/platform/config/config';
@@ -15,6 +14,7 @@ import { DEBT_BOOK } from './application/ports/debt-book';
 import { EXPORT_FORMAT_TABLE, type ExportFormat, type ExportFormatName } from './application/ports/export-encoder';
 import { EXPORT_SOURCE } from './application/ports/export-source';
 import { JOURNAL_ENTRIES } from './application/ports/journal-entries';
+import { MARGIN_REPORT } from './application/ports/margin-report';
 import { OPEN_ITEMS } from './application/ports/open-items';
 import { PAYMENTS_READ_MODEL } from './application/ports/payments-read-model';
 import { REVENUE_REPORT } from './application/ports/revenue-report';
@@ -24,8 +24,10 @@ import { WriteOffDebt } from './application/write-off-debt';
 import { EntriesController } from './http/entries.controller';
 import { ExportsController } from './http/exports.controller';
 import { LedgerController } from './http/ledger.controller';
+import { MarginController } from './http/margin.controller';
 import { OpenItemsController } from './http/open-items.controller';
 import { PaymentsController } from './http/payments.controller';
+import { PeriodsController } from './http/periods.controller';
 import { ReportsController } from './http/reports.controller';
 import { csvFormat } from './infrastructure/csv-format';
 import { parquetFormat } from './infrastructure/parquet-format';
@@ -33,6 +35,7 @@ import { PostgresAgeingReport } from './infrastructure/postgres-ageing-report';
 import { PostgresDebtBook } from './infrastructure/postgres-debt-book';
 import { PostgresExportSource } from './infrastructure/postgres-export-source';
 import { PostgresJournalEntries } from './infrastructure/postgres-journal-entries';
+import { PostgresMarginReport } from './infrastructure/postgres-margin-report';
 import { PostgresOpenItems } from './infrastructure/postgres-open-items';
 import { PostgresPaymentsReadModel } from './infrastructure/postgres-payments-read-model';
 import { PostgresRevenueReport } from './infrastructure/postgres-revenue-report';
@@ -51,13 +54,15 @@ const EXPORT_FORMAT_VALUES: Readonly<Record<ExportFormatName, ExportFormat>> = {
 
 /** The finance API. Needs PlatformModule and AccessModule. */
 @Module({
-  imports: [FinanceReadModule, AccessModule],
+  imports: [FinanceReadModule, AccessModule, LedgerModule],
   controllers: [
     PaymentsController,
     EntriesController,
     ReportsController,
     LedgerController,
     OpenItemsController,
+    MarginController,
+    PeriodsController,
     ExportsController,
   ],
   providers: [
@@ -65,7 +70,7 @@ const EXPORT_FORMAT_VALUES: Readonly<Record<ExportFormatName, ExportFormat>> = {
     ExportDatasetFile,
     SecondKey,
     WriteOffDebt,
-    { provide: LEDGER_QUERIES, inject: [PG_POOL], useFactory: (pool: Pool) => new PostgresLedgerQueries(pool) },
+    { provide: MARGIN_REPORT, useClass: PostgresMarginReport },
     { provide: OPEN_ITEMS, useClass: PostgresOpenItems },
     {
       provide: DEBT_BOOK,

@@ -215,6 +215,8 @@ describe('every route of the running gateway', () => {
       'finance GET /finance/payments/:id': 404,
       'auditor GET /finance/payments/:id': 404,
       'finance POST /finance/debts/:id/write-off': 400,
+      'finance POST /finance/periods/close': 200,
+      'finance POST /finance/periods/supersede': 400,
       'finance GET /finance/exports/:file': 404,
       'auditor GET /finance/exports/:file': 404,
       'finance POST /finance/reconciliation/runs': 202,
@@ -223,7 +225,20 @@ describe('every route of the running gateway', () => {
       'finance POST /finance/refunds/:id/approve': 404,
       'finance POST /finance/refunds/:id/reject': 400,
       ...Object.fromEntries(
-        ['accounts', 'ageing', 'credits', 'debts', 'entries', 'price-lists', 'revenue', 'trial-balance'].flatMap((report) => [
+        [
+          'accounts',
+          'ageing',
+          'credits',
+          'debts',
+          'entries',
+          'margin/operations',
+          'margin/sandboxes',
+          'periods',
+          'periods/verify',
+          'price-lists',
+          'revenue',
+          'trial-balance',
+        ].flatMap((report) => [
           [`finance GET /finance/${report}`, 200],
           [`auditor GET /finance/${report}`, 200],
         ]),

@@ -27,3 +27,12 @@ export class Parameters {
     return `$${this.values.length}`;
   }
 }
+
+/**
+ * Up to which entry the daily sums hold everything. Read before the statements that use it are planned: entries behind it are
+ * few, and a planner that does not see how few reads the whole journal.
+ */
+export async function readFoldedId(client: PoolClient): Promise<string> {
+  const { rows } = await client.query<{ folded_id: string }>('SELECT folded_id FROM finance_fold');
+  return rows[0]?.folded_id ?? '0';
+}
