@@ -1,3 +1,5 @@
+import { BATCH, CALLS_PER_SANDBOX, ON_THEIR_WAY } from './month';
+
 /**
  * A month of a busy installation, made by the database itself. Payment i is one of ten calls of a sandbox (create, seven exec,
  * status, terminate) by one of many wallets; most settle in batches of 50, some end in every other way.
@@ -5,9 +7,6 @@
  * Per thousand: 5 voided, 3 failed (one of them after its answer: a debt), 2 expired, 10 pay more than the price. The last
  * 300 payments are on their way: 100 each queued, broadcast and unknown.
  */
-export const BATCH = 50;
-export const CALLS_PER_SANDBOX = 10;
-const ON_THEIR_WAY = 300;
 
 /** A UUID of version 4 by its shape; as random as one to an index. */
 const uuidOf = (text: string): string => `overlay(overlay(md5(${text}) placing '4' from 13) placing '8' from 17)::uuid`;
@@ -48,7 +47,7 @@ export const SETTLEMENTS = `${CHUNK}
   INSERT INTO settlement_transactions (id, batch_id, network, signer, evm_nonce, fence, raw_transaction, transaction_hash, state, block_number, block_hash,
     gas_used, effective_gas_price_wei, fee_wei, payment_ids, payment_rounds, gas_limit, mined_count, stored_at, sent_at, resolved_at)
   SELECT batch, batch, ${NETWORK}, '0x' || repeat('5', 40), min(i) / ${BATCH}, 1, '0x02', '0x' || md5(batch::text) || md5('t' || batch),
-    CASE WHEN max(i) >= $3::bigint - ${ON_THEIR_WAY} THEN 'sent' ELSE 'succeeded' END, min(i) / ${BATCH}, '0x' || md5('block' || min(i) / ${BATCH}) || md5('b'),
+    CASE WHEN max(i) >= $3::bigint - ${ON_THEIR_WAY} THEN 'sent' ELSE 'succeeded' END, min(i) / ${BATCH} + 1, '0x' || md5('block' || min(i) / ${BATCH}) || md5('b'),
     count(*) * 42000, 50000000, count(*) * 42000 * 50000000, array_agg(id ORDER BY id), array_agg(1 ORDER BY id), 3000000,
     CASE WHEN max(i) >= $3::bigint - ${ON_THEIR_WAY} THEN 0 ELSE 1 END, min(at), min(at), max(at) + interval '2 s'
   FROM chunk WHERE ${CARRIED} GROUP BY batch ORDER BY min(at)`;
@@ -63,7 +62,7 @@ export const PAYMENTS = `${CHUNK}
     md5('f' || i) || md5(i::text), 'POST', '/api/v1/modal/' || replace(operation, '.', '/'), md5('b' || i) || md5(i::text), mode, 'bench', at,
     CASE state WHEN 'voided' THEN NULL ELSE 200 END, at + interval '25 h', CASE state WHEN 'voided' THEN 'sandbox_gone' END,
     CASE state WHEN 'failed' THEN 'insufficient_funds' WHEN 'expired' THEN 'expired' END,
-    CASE state WHEN 'settled' THEN '0x' || md5(batch::text) || md5('t' || batch) END, CASE state WHEN 'settled' THEN i / ${BATCH} END,
+    CASE state WHEN 'settled' THEN '0x' || md5(batch::text) || md5('t' || batch) END, CASE state WHEN 'settled' THEN i / ${BATCH} + 1 END,
     CASE state WHEN 'settled' THEN '0x' || md5('block' || i / ${BATCH}) || md5('b') END, i / ${BATCH}, at,
     CASE state WHEN 'voided' THEN NULL ELSE at + interval '200 ms' END, CASE state WHEN 'voided' THEN NULL ELSE at + interval '200 ms' END,
     CASE WHEN ${CARRIED} THEN at + interval '500 ms' END, CASE state WHEN 'settled' THEN at + interval '2 s' END, at + interval '2 s',

@@ -4,9 +4,9 @@ import { PostgresDaySums } from '@tollbox/finance/infrastructure/postgres-day-su
 import { FoldJournal } from '@tollbox/ledger/application/fold-journal';
 import { PostgresRollups } from '@tollbox/ledger/infrastructure/postgres-rollups';
 import { ACCOUNTS, CHECKS, CREDIT_ACCOUNTS, EVENTS, JOURNAL, OPERATIONS, PAYMENTS, SANDBOXES, SETTLEMENTS } from './load-sql';
+import { CALLS_PER_SANDBOX, walletsOf } from './month';
 
 const CHUNK_PAYMENTS = 100_000;
-const PAYMENTS_PER_WALLET = 500;
 const SPAN_SECONDS = 30 * 86_400;
 /** What would refuse a month that is written in one go. Everything else that the database checks stays on. */
 const OFF: readonly (readonly [table: string, trigger: string])[] = [
@@ -37,7 +37,7 @@ export async function loadMonth(ownerUrl: string, payments: number, say: (line: 
     const indexes = await dropIndexes(client);
     for (const [table, trigger] of OFF) await client.query(`ALTER TABLE ${table} DISABLE TRIGGER ${trigger}`);
     await client.query(ACCOUNTS);
-    const wallets = Math.max(10, Math.ceil(payments / PAYMENTS_PER_WALLET));
+    const wallets = walletsOf(payments);
     for (let first = 0; first < payments; first += CHUNK_PAYMENTS) {
       const last = Math.min(first + CHUNK_PAYMENTS, payments) - 1;
       // A statement must name all its parameters, and not every statement needs all of them.

@@ -6,6 +6,7 @@ import { describeMachine } from '../machine';
 import { measureExport, type ExportRun } from './exports';
 import { loadMonth, type Loaded } from './load';
 import { financeQueries, measureQueries, type QueryTime } from './queries';
+import { measureReconciliation, type ReconciliationTime } from './reconciliation';
 import { report } from './report';
 import { openWorld } from './world';
 import { measureWrites, type WriteTime } from './writes';
@@ -14,6 +15,7 @@ export interface Findings {
   readonly loaded: Loaded;
   readonly queries: readonly QueryTime[];
   readonly exports: readonly ExportRun[];
+  readonly reconciliation: ReconciliationTime;
   /** With next to nothing in the tables, and with everything. */
   readonly writes: { readonly small: WriteTime; readonly large: WriteTime };
 }
@@ -52,8 +54,9 @@ async function measureAll(payments: number, times: number): Promise<Findings> {
     );
     const exports: ExportRun[] = [];
     for (const file of EXPORTS) exports.push(await timed(file, () => measureExport(world.staff, file)));
+    const reconciliation = await timed('reconciliation', () => measureReconciliation(world.pool, payments));
     const large = await timed(`writes at ${payments} payments`, () => measureWrites(world.pool, WRITE_BATCHES));
-    return { loaded, queries, exports, writes: { small, large } };
+    return { loaded, queries, exports, reconciliation, writes: { small, large } };
   } finally {
     await world.close();
   }

@@ -1,6 +1,7 @@
 import { table } from '../report';
 import type { Findings } from './main';
 import { P95_LIMIT_MS } from './queries';
+import { RECONCILIATION_LIMIT_MS } from './reconciliation';
 import type { WriteTime } from './writes';
 
 /** The process that serves may grow by its buffers, not by what it sends. */
@@ -13,7 +14,7 @@ const verdict = (holds: boolean): string => (holds ? 'ok' : 'MISSED');
 const total = (time: WriteTime): number => time.claimMs + time.completeMs + time.broadcastMs + time.settleMs;
 
 /** What was measured beside what was promised. */
-export function report({ loaded, queries, exports, writes }: Findings): string[] {
+export function report({ loaded, queries, exports, reconciliation, writes }: Findings): string[] {
   const perPayment = (loaded.databaseBytes / loaded.payments).toFixed(0);
   const growth = total(writes.large) / total(writes.small);
   return [
@@ -32,6 +33,7 @@ export function report({ loaded, queries, exports, writes }: Findings): string[]
         ...[`+${RSS_LIMIT_MIB} MiB`, verdict(rssPeakMib - rssBeforeMib < RSS_LIMIT_MIB)],
       ]),
     ]),
+    `\nreconciled ${reconciliation.transfers} transfers in ${(reconciliation.firstMs / 1e3).toFixed(1)} s (again ${(reconciliation.againMs / 1e3).toFixed(1)} s, RSS up to ${reconciliation.rssPeakMib.toFixed(0)} MiB), limit ${RECONCILIATION_LIMIT_MS / 1e3} s: ${verdict(reconciliation.firstMs < RECONCILIATION_LIMIT_MS)}`,
     '',
     table([
       ['database time of a payment, ms', 'claim', 'complete', 'broadcast', 'settle', 'together'],

@@ -4,7 +4,7 @@ import { broadcast, executed, gas, settled, type PaymentMoney } from '@tollbox/l
 import { Journal } from '@tollbox/ledger/infrastructure/journal';
 import { inTransaction } from '@tollbox/platform/database/transaction';
 import { quantile } from '../stats';
-import { BATCH } from './load-sql';
+import { BATCH } from './month';
 
 const NETWORK = 'eip155:84532';
 const USDC = '0x036cbd53842c5426634e7929541ec2318f3dcf7e';
