@@ -42,11 +42,12 @@ export class ReconciliationRunner implements OnApplicationBootstrap, BeforeAppli
 
   private async run(): Promise<void> {
     const { signal } = this.stopping;
-    while (!signal.aborted) {
+    const isStopping = (): boolean => signal.aborted;
+    while (!isStopping()) {
       try {
         if (await this.runs.isDue(this.settings.intervalMs)) await this.once(signal);
       } catch (error) {
-        if (!signal.aborted) this.log.problem(error);
+        if (!isStopping()) this.log.problem(error);
       }
       await sleep(this.settings.pollMs, undefined, { signal }).catch(() => undefined);
     }
