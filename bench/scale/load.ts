@@ -4,7 +4,7 @@ import { PostgresDaySums } from '@tollbox/finance/infrastructure/postgres-day-su
 import { FoldJournal } from '@tollbox/ledger/application/fold-journal';
 import { PostgresRollups } from '@tollbox/ledger/infrastructure/postgres-rollups';
 import { ACCOUNTS, CHECKS, CREDIT_ACCOUNTS, EVENTS, JOURNAL, OPERATIONS, PAYMENTS, SANDBOXES, SETTLEMENTS } from './load-sql';
-import { CALLS_PER_SANDBOX, walletsOf } from './month';
+import { walletsOf } from './month';
 
 const CHUNK_PAYMENTS = 100_000;
 const SPAN_SECONDS = 30 * 86_400;
