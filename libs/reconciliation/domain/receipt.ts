@@ -6,7 +6,7 @@ import type { Hex } from './hex';
  *
  * - waiting       read, not booked: its payment is on its way, or the time of grace runs
  * - explained     a settled payment names this transfer; the payment's own postings hold the money
- * - unmatched     no payment knows it
+ * - unmatched     no payment knows it, or a payment was done on its nonce for another amount
  * - refund_due    it came on a payment that was not charged
  * - debt_paid     it pays the debt of a payment that the chain had refused
  * - recovered     it came after it was booked as lost
@@ -94,9 +94,10 @@ export function explain(receipt: Receipt, payment: PaymentOfReceipt | null, refu
     case 'voided':
       return receipt.graceIsOver || receipt.state === 'refund_due' ? 'refund_due' : 'waiting';
     case 'failed':
-      return receipt.state === 'debt_paid' || receipt.state === 'recovered' ? receipt.state : afterRefusal(payment);
+      return receipt.state === 'debt_paid' || receipt.state === 'recovered' ? receipt.state : afterRefusal(receipt, payment);
     case 'expired':
-      return payment.operation === TOPUP_OPERATION ? 'refund_due' : 'recovered';
+      if (payment.operation === TOPUP_OPERATION) return 'refund_due';
+      return isItsAmount(payment, receipt) ? 'recovered' : 'unmatched';
     default: // on its way: the settler reads the chain and settles it
       return 'waiting';
   }
@@ -110,9 +111,13 @@ export function isSettledBy(payment: PaymentOfReceipt, receipt: ChainTransfer): 
   );
 }
 
+/** A payer can sign authorizations of any amount with one nonce. Only the payment's own makes up for its price. */
+const isItsAmount = (payment: PaymentOfReceipt, receipt: ChainTransfer): boolean => payment.amountAtomic === receipt.valueAtomic;
+
 /** A released answer left a debt, which the money pays while it stands; without one the buyer was told that nothing is charged. */
-function afterRefusal(payment: PaymentOfReceipt): ReceiptState {
+function afterRefusal(receipt: ChainTransfer, payment: PaymentOfReceipt): ReceiptState {
   if (payment.settlementMode === 'confirm') return 'refund_due';
+  if (!isItsAmount(payment, receipt)) return 'unmatched';
   if (payment.debtAtomic === payment.priceAtomic) return 'debt_paid';
   if (payment.writtenOffAtomic === payment.priceAtomic) return 'recovered';
   return 'refund_due';

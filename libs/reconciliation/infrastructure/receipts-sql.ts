@@ -13,7 +13,7 @@ export const RECORD = `INSERT INTO chain_receipts AS known (transaction_hash, lo
       AND p.amount_atomic = l.value_atomic AND l.to_address = $3 THEN 'explained' ELSE 'waiting' END
   FROM unnest($4::text[], $5::int[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::numeric[], $11::text[])
     AS l (transaction_hash, log_index, block_number, block_hash, from_address, to_address, value_atomic, nonce)
-  LEFT JOIN payments p ON p.network = $1 AND p.asset = $2 AND p.payer = l.from_address AND p.nonce = l.nonce
+  LEFT JOIN payments p ON p.network = $1 AND p.asset = $2 AND p.payer = l.from_address AND p.nonce = l.nonce AND p.rail = 'x402'
   ON CONFLICT (block_number, log_index, block_hash) DO UPDATE
     SET state = 'waiting', round = known.round + 1, payment_id = coalesce(excluded.payment_id, known.payment_id), first_seen_at = now()
     WHERE known.state = 'lost'`;
@@ -25,6 +25,7 @@ export const REVIEW = `SELECT r.id, r.transaction_hash, r.log_index, r.block_num
     p.settlement_mode, p.transaction_hash AS payment_transaction_hash, p.block_hash AS payment_block_hash, debt.outstanding, debt.written_off, debt.refused_round
   FROM chain_receipts r
   LEFT JOIN payments p ON p.payer = r.from_address AND p.nonce = r.nonce AND r.direction = 'in' AND p.network = $2 AND p.asset = $3
+    AND p.rail = 'x402'
   LEFT JOIN LATERAL (
     SELECT coalesce(sum(amount) FILTER (WHERE d.code = 'customer_debt'), 0) - coalesce(sum(amount) FILTER (WHERE c.code = 'customer_debt'), 0)
         AS outstanding,
