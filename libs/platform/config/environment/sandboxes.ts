@@ -1,0 +1,82 @@
+import { z } from 'zod';
+import { flag, integer } from '../value-kinds';
+
+/** Sandboxes, their providers and the reaper. */
+export const sandboxesVariables = {
+  SANDBOX_PROVIDER: z.enum(['container', 'modal']).default('container').describe('Where sandboxes run.'),
+  SANDBOX_IMAGES: z
+    .string()
+    .default('python:3.11')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((image) => image.trim())
+        .filter((image) => image !== ''),
+    )
+    .describe('Images that may be bought, comma-separated; the first is the default.'),
+  SANDBOX_IMAGE_REFERENCES: z
+    .string()
+    .regex(/^(\s*[^=,\s]+=[^=,\s]+\s*(,|$))*$/, 'a comma-separated list of sold-name=engine-reference')
+    .default('')
+    .transform((text): ReadonlyMap<string, string> => {
+      const pairs = text.split(',').map((pair) => pair.trim().split('='));
+      return new Map(pairs.flatMap(([sold, reference]) => (sold && reference ? [[sold, reference] as const] : [])));
+    })
+    .describe(
+      'What the container engine calls a sold image, as `sold=reference`, comma-separated; by default the sold name itself.',
+    ),
+  SANDBOX_MAX_CPU: z.coerce.number().min(0.125).max(64).default(1).describe('Most vCPUs of a sandbox.'),
+  SANDBOX_MAX_MEMORY_MIB: integer(64, 262_144, 1_024, 'Most memory of a sandbox in MiB.'),
+  SANDBOX_DEFAULT_MEMORY_MIB: integer(64, 262_144, 512, 'Memory of a sandbox when the buyer names none, in MiB.'),
+  SANDBOX_MAX_LIFETIME_S: integer(10, 86_400, 300, 'Longest and default lifetime of a sandbox in seconds.'),
+  SANDBOX_PIDS_LIMIT: integer(16, 32_768, 256, 'Processes and threads in a container sandbox.'),
+  SANDBOX_CREATE_DEADLINE_MS: integer(1_000, 600_000, 60_000, 'Deadline of a create.'),
+  SANDBOX_TERMINATE_DEADLINE_MS: integer(1_000, 600_000, 30_000, 'Deadline of a terminate.'),
+  SANDBOX_INSPECT_DEADLINE_MS: integer(
+    100,
+    600_000,
+    10_000,
+    'Deadline of looking at a sandbox, or of listing them, at the provider.',
+  ),
+  SANDBOX_LIFETIME_MARGIN_MS: integer(
+    0,
+    600_000,
+    15_000,
+    'The provider ends a sandbox by itself this long after its sold lifetime.',
+  ),
+  SANDBOX_MAX_LIVE: integer(1, 1_000_000, 100, 'Live sandboxes of the installation.'),
+  SANDBOX_MAX_LIVE_PER_OWNER: integer(1, 1_000_000, 20, 'Live sandboxes of one wallet.'),
+  EXEC_MAX_TIMEOUT_S: integer(1, 86_400, 60, 'Longest and default timeout of an exec in seconds.'),
+  EXEC_MAX_CONCURRENT_PER_SANDBOX: integer(1, 1_000, 16, 'Commands that run in one sandbox at once.'),
+  EXEC_OVERHEAD_MS: integer(1_000, 120_000, 10_000, 'Time that an exec may take on top of its timeout, to start and to be read.'),
+  EXEC_MAX_ARGV_COUNT: integer(1, 65_536, 1_024, 'Arguments of a command.'),
+  EXEC_MAX_ARGV_BYTES: integer(1_024, 1_048_576, 65_536, 'Bytes of all arguments of a command together.'),
+  EXEC_MAX_OUTPUT_BYTES: integer(
+    1_024,
+    67_108_864,
+    1_048_576,
+    'Bytes kept of stdout and of stderr, each; the rest is cut and flagged.',
+  ),
+
+  DOCKER_HOST: z.string().default('unix:///var/run/docker.sock').describe('Docker-compatible engine of the container provider.'),
+  ALLOW_SHARED_KERNEL: flag('1 lets a sandbox share the kernel of the host on Base mainnet.'),
+  MODAL_TOKEN_ID: z.string().optional().describe('Modal token id.'),
+  MODAL_TOKEN_SECRET: z.string().optional().describe('Modal token secret.'),
+  MODAL_APP_NAME: z.string().default('tollbox').describe('Modal app that owns the sandboxes.'),
+  MODAL_CPU_PER_VCPU: z.coerce
+    .number()
+    .min(0.125)
+    .max(4)
+    .default(0.5)
+    .describe('Modal cores bought for one sold vCPU (1 Modal core is 2 vCPU).'),
+
+  REAPER_INTERVAL_MS: integer(100, 600_000, 1_000, 'Time between two passes of the reaper.'),
+  REAPER_SWEEP_INTERVAL_MS: integer(500, 3_600_000, 30_000, 'Time between two comparisons with the provider (orphans, ghosts).'),
+  REAPER_ORPHAN_MARGIN_MS: integer(0, 3_600_000, 60_000, 'An orphan must be older than the create deadline plus this.'),
+  REAPER_MAX_REMOVALS_PER_SWEEP: integer(
+    1,
+    100_000,
+    50,
+    'More orphans or ghosts than this in one sweep stop it and raise an alarm.',
+  ),
+};
