@@ -69,8 +69,9 @@ describe('the finance API', () => {
   async function settle(id: string): Promise<void> {
     const transaction = { id: randomUUID(), hash: `0x${randomUUID().replaceAll('-', '')}` };
     await pool.query(
-      `INSERT INTO settlement_transactions (id, network, signer, evm_nonce, fence, raw_transaction, transaction_hash, state, gas_used, effective_gas_price_wei)
-       VALUES ($1, 'eip155:84532', '0xsigner', (SELECT count(*) FROM settlement_transactions), 1, '0xraw', $2, 'succeeded', 85000, $3)`,
+      `INSERT INTO settlement_transactions (id, batch_id, network, signer, evm_nonce, fence, raw_transaction, transaction_hash, state, gas_used,
+         effective_gas_price_wei, fee_wei)
+       VALUES ($1, $1, 'eip155:84532', '0xsigner', (SELECT count(*) FROM settlement_transactions), 1, '0xraw', $2, 'succeeded', 85000, $3, $3)`,
       [transaction.id, transaction.hash, HUGE],
     );
     await pool.query(

@@ -79,7 +79,7 @@ describe('x402 v1 on the wire', () => {
       error: 'Payment Required',
       resource: { url: resource, description: 'sandbox create', mimeType: 'application/json' },
       accepts: [{ ...terms, network: 'eip155:84532', amount: '10000', maxTimeoutSeconds: 300 }],
-      extensions: {},
+      extensions: { 'payment-identifier': { info: { required: false }, schema: expect.any(Object) } },
     });
     expect(unpaid.headers.get('cache-control')).toBe('no-store');
     expect(unpaid.headers.get('access-control-expose-headers')).toBe(EXPOSED);

@@ -21,7 +21,7 @@ import { PgSandboxStore } from '@tollbox/sandboxes/infrastructure/persistence/sa
 import { systemIds, systemRandom } from '@tollbox/platform/clock/random';
 import { systemClock } from '@tollbox/platform/clock/clock';
 import { CONFIG, type Config } from '@tollbox/platform/config/config';
-import type { Pool } from 'pg';
+import { Pool } from 'pg';
 import { startTestApp, type TestApp } from '../platform/support/test-app';
 import { processOf, ScriptedProvider } from '../support/sandboxes/scripted-provider';
 import { ORDER, wallet } from '../support/sandboxes/world';
@@ -200,13 +200,15 @@ describe('the operator’s view of sandboxes', () => {
 
   it('does not end what it cannot record', async () => {
     const { sandboxId } = await create();
-    await pool().query('ALTER TABLE audit_log ADD CONSTRAINT spec_no_entries CHECK (false) NOT VALID');
+    const owner = new Pool({ connectionString: test.database.url, max: 1 });
+    await owner.query('ALTER TABLE audit_log ADD CONSTRAINT spec_no_entries CHECK (false) NOT VALID');
     try {
       expect((await call('POST', `/admin/sandboxes/${sandboxId}/terminate`)).status).toBe(500);
       const { rows } = await pool().query('SELECT state, desired_state FROM sandboxes WHERE id = $1', [sandboxId]);
       expect(rows).toEqual([{ state: 'running', desired_state: 'running' }]);
     } finally {
-      await pool().query('ALTER TABLE audit_log DROP CONSTRAINT spec_no_entries');
+      await owner.query('ALTER TABLE audit_log DROP CONSTRAINT spec_no_entries');
+      await owner.end();
     }
   });
 
