@@ -4,7 +4,8 @@ import type { Verdict } from './ports/settlement-store';
 
 /** Refusals that are about nonce, balance and time, on which the look at the chain has the last word. */
 const CONTRADICTED = /used or canceled|exceeds balance|expired|not yet valid|no refusal/i;
-const STILL_OPEN = 'no refusal';
+/** What stands for the refusal where there is none: the look at the chain alone decides. */
+export const NO_REFUSAL = 'no refusal';
 /** A replaced chain can hold the use of a nonce in a block below the one that the claim was read at. */
 const REORG_DEPTH_BLOCKS = 64n;
 
@@ -62,7 +63,7 @@ export class ResolvePayment {
   /** Ends a payment that can no longer be mined: its time is over and its nonce is not used. */
   async ifOver(payment: Payment): Promise<Verdict | null> {
     if (payment.authorization.validBefore * 1000n > BigInt(Date.now())) return null;
-    return this.fromRefusal(payment, STILL_OPEN);
+    return this.fromRefusal(payment, NO_REFUSAL);
   }
 
   private findUse({ key, claimedAtBlock }: Payment): Promise<AuthorizationUse | null> {

@@ -5,7 +5,7 @@ import type { EvmChain } from './ports/evm-chain';
 import type { SendReport } from './ports/settlement-rail';
 import type { Lease, QueuedPayment, SettlementStore, StoreBatch, StoredBatch } from './ports/settlement-store';
 import type { KeyLook, SettlementWallet, TransferOutlook } from './ports/settlement-wallet';
-import type { ResolvePayment } from './resolve-payment';
+import { NO_REFUSAL, type ResolvePayment } from './resolve-payment';
 
 export interface SendBatchOptions {
   readonly policy: BatchPolicy;
@@ -137,13 +137,19 @@ export class SendBatch {
     return { look, outlooks: [await this.outlookAlone(only, look)] };
   }
 
-  /** As the transaction itself will look to a payer's own code: sender, gas and price. */
+  /**
+   * As the transaction itself will look to a payer's own code: sender, gas and price. That code can keep a node from
+   * answering, so no answer where the node has one to other questions is this payment's own trouble: it holds up nobody.
+   */
   private async outlookAlone(payment: QueuedPayment, look: KeyLook): Promise<TransferOutlook> {
     const { payer, nonce } = payment.key;
     const as = { from: this.wallet.address, gasLimit: this.options.singleGasLimit, fees: look.fees };
     const [snapshot, simulation] = await Promise.all([
       this.chain.payerSnapshot(payer, [nonce]),
-      this.chain.simulateTransfer(payment.authorization, payment.signature, as),
+      this.chain.simulateTransfer(payment.authorization, payment.signature, as).catch((error: unknown) => {
+        this.options.onProblem(error, `simulating payment ${payment.id}`);
+        return { kind: 'reverted', reason: NO_REFUSAL } as const;
+      }),
     ]);
     if (snapshot.used.get(nonce) === true) return { kind: 'used' };
     return simulation.kind === 'ok' ? { kind: 'payable' } : { kind: 'refused', reason: simulation.reason };

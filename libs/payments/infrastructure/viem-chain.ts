@@ -208,6 +208,7 @@ export function unavailable(what: string, cause: unknown): ChainUnavailableError
 /** The revert text when the chain executed the call and refused it; null when the chain did not answer. */
 function revertReason(error: unknown): string | null {
   if (!(error instanceof BaseError)) return null;
+  if (error.walk(isOutOfGas) !== null) return 'out of gas';
   const reverted = error.walk((cause) => cause instanceof ExecutionRevertedError || isRevertCode(cause));
   if (reverted === null) return null;
   const details = (reverted as { details?: string; message: string }).details ?? reverted.message;
@@ -222,4 +223,11 @@ function revertReason(error: unknown): string | null {
 /** JSON-RPC error 3 is "execution reverted". */
 function isRevertCode(cause: unknown): boolean {
   return typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 3;
+}
+
+/** The node ran the call and its gas was not enough. Nodes have no common code for it. */
+function isOutOfGas(cause: unknown): boolean {
+  if (typeof cause !== 'object' || cause === null || !('code' in cause) || typeof cause.code !== 'number') return false;
+  const { details, message } = cause as { details?: unknown; message?: unknown };
+  return /out ?of ?gas|OOG\b/i.test(typeof details === 'string' ? details : String(message));
 }
