@@ -106,6 +106,16 @@ describe('an answer before settlement', () => {
     expect(await pay(payer)).toMatchObject([{ kind: 'released', payment: { settlementMode: 'optimistic' } }]);
   });
 
+  it('is not given while settlement is paused: it could run out before it is paid', async () => {
+    const payer = await trusted();
+    await world.pool.query(
+      `INSERT INTO installation (id, network, asset, pay_to, settlement_paused_at) SELECT gen_random_uuid(), network, asset, pay_to, now() FROM payments`,
+    );
+    expect(await pay(payer)).toMatchObject([{ kind: 'error', error: { code: 'settlement_pending' } }]);
+    await world.pool.query(`UPDATE installation SET settlement_paused_at = NULL`);
+    expect(await pay(payer)).toMatchObject([{ kind: 'released', payment: { settlementMode: 'optimistic' } }]);
+  });
+
   it('leaves what the database allows to be cleared: a debt, once', async () => {
     await trusted();
     const clear = world.pool.query(`UPDATE payments SET debt_cleared_at = now() WHERE state = 'settled'`);

@@ -17,6 +17,8 @@ export interface ClaimFacts {
   readonly known: ReadonlyMap<string, KnownPayment & { readonly id: string }>;
   /** Sum of all unsettled payments whose answers are out, or may soon be. */
   readonly exposureAtomic: bigint;
+  /** Nothing is sent now: what is answered early can run out before it is paid. */
+  readonly isSettlementPaused: boolean;
 }
 
 interface FactRow {
@@ -62,7 +64,8 @@ const FACTS = `
        AND settlement_mode = 'optimistic' AND debt_cleared_at IS NULL)
   FROM payer
   UNION ALL
-  SELECT 'exposure', NULL, NULL, NULL, NULL, NULL, sum(amount_atomic)::text, NULL, NULL, NULL, NULL, NULL
+  SELECT 'exposure', NULL, NULL, NULL, NULL, NULL, sum(amount_atomic)::text, NULL, NULL, NULL,
+    EXISTS (SELECT 1 FROM installation WHERE settlement_paused_at IS NOT NULL), NULL
   FROM payments WHERE $8 AND ${IN_BOOKS} AND settlement_mode = 'optimistic' AND ${LIVE}`;
 
 /**
@@ -113,6 +116,7 @@ function toFacts(rows: readonly FactRow[]): ClaimFacts {
   const known = new Map<string, KnownPayment & { id: string }>();
   const reserving = new Map<Hex, ReservingPayment[]>();
   let exposureAtomic = 0n;
+  let isSettlementPaused = false;
   for (const row of rows) {
     const payer = row.payer ?? '0x';
     switch (row.kind) {
@@ -145,11 +149,12 @@ function toFacts(rows: readonly FactRow[]): ClaimFacts {
         break;
       case 'exposure':
         exposureAtomic = BigInt(row.amount ?? 0);
+        isSettlementPaused = row.yes === true;
     }
   }
   for (const [payer, list] of reserving) {
     const facts = payers.get(payer);
     if (facts !== undefined) payers.set(payer, { ...facts, reserving: list });
   }
-  return { payers, known, exposureAtomic };
+  return { payers, known, exposureAtomic, isSettlementPaused };
 }

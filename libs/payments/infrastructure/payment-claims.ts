@@ -54,7 +54,8 @@ export class PaymentClaims {
       const { payer, nonce } = claim.key;
       const known = facts.known.get(keyText(payer, nonce)) ?? null;
       const { valueAtomic: amountAtomic } = claim.authorization;
-      return { known, decision: desk.decide({ ...claim, ...funds, payer, nonce, amountAtomic }, known, limits) };
+      const mayAnswerEarly = claim.mayAnswerEarly && !facts.isSettlementPaused;
+      return { known, decision: desk.decide({ ...claim, ...funds, payer, nonce, amountAtomic, mayAnswerEarly }, known, limits) };
     });
     const knownPayments = await findAll(
       client,
