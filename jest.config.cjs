@@ -10,6 +10,7 @@ module.exports = {
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.tollbox/'],
   globalSetup: '<rootDir>/test/support/stack/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/stack/global-teardown.ts',
+  testSequencer: '<rootDir>/test/support/stack/longest-first.cjs',
   maxWorkers: 2,
   testTimeout: 60_000,
 };

@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import { Pool } from 'pg';
 import { PG_POOL } from '@tollbox/platform/database/pg-pool';
 import { InstallationService } from '@tollbox/platform/installation/installation.service';
 import { startTestApp, type TestApp } from '../platform/support/test-app';
@@ -47,8 +47,8 @@ describe('draining by an operator', () => {
 
   it('does not happen when it cannot be recorded', async () => {
     const { token } = await test.key('operator');
-    const pool = test.app.get<Pool>(PG_POOL);
-    await pool.query('ALTER TABLE audit_log ADD CONSTRAINT spec_no_entries CHECK (false) NOT VALID');
+    const owner = new Pool({ connectionString: test.database.url, max: 1 });
+    await owner.query('ALTER TABLE audit_log ADD CONSTRAINT spec_no_entries CHECK (false) NOT VALID');
     try {
       const answer = await test.app.inject({
         method: 'POST',
@@ -58,7 +58,8 @@ describe('draining by an operator', () => {
       expect(answer.statusCode).toBe(500);
       expect(await test.app.get(InstallationService).isDraining()).toBe(false);
     } finally {
-      await pool.query('ALTER TABLE audit_log DROP CONSTRAINT spec_no_entries');
+      await owner.query('ALTER TABLE audit_log DROP CONSTRAINT spec_no_entries');
+      await owner.end();
     }
   });
 });
