@@ -46,7 +46,7 @@ const ENTRIES = `SELECT id FROM (
     UNION SELECT js.id FROM page JOIN operations so ON so.sandbox_id = page.id JOIN journal js ON js.subject = so.id) of_page`;
 
 const BY_SANDBOX = `WITH page AS MATERIALIZED (${PAGE}), lines AS (
-    SELECT own.sandbox_id, l.* FROM (${journalLines(`j.id IN (${ENTRIES})`).replace('SELECT (j.recorded_at', 'SELECT j.operation_id, (j.recorded_at')}) l
+    SELECT own.sandbox_id, l.* FROM (${journalLines(`j.id = ANY (ARRAY(${ENTRIES}))`).replace('SELECT (j.recorded_at', 'SELECT j.operation_id, (j.recorded_at')}) l
     JOIN operations own ON own.id = l.operation_id)
   SELECT page.id AS sandbox_id, page.owner, ${iso('page.created_at')} AS created_at, ${SUMS}
   FROM page LEFT JOIN (${valued('sandbox_id', 'SELECT * FROM lines')}) v ON v.sandbox_id = page.id
