@@ -46,6 +46,8 @@ export interface DatabaseView {
 export interface Database {
   readonly payments: PaymentStore;
   readonly settlements: SettlementStore;
+  /** Differs when the view may; null when that is not known. */
+  version(): number | null;
   view(): DatabaseView | Promise<DatabaseView>;
   /** Lets time pass for leases, ages and queues, but not for rows that are held. */
   advance(ms: number, held: HeldRows): void | Promise<void>;

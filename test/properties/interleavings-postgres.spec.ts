@@ -79,7 +79,7 @@ it(
   `holds in ${RUNS} interleavings, step by step as in the model`,
   async () => {
     const choices = fc.array(fc.nat(2 ** 31 - 1), { minLength: 20, maxLength: 60, size: 'max' });
-    await fc.assert(fc.asyncProperty(choices, fc.integer({ min: 1, max: 2 }), fc.integer({ min: 0, max: 4 }), run), {
+    await fc.assert(fc.asyncProperty(choices, fc.integer({ min: 1, max: 2 }), fc.integer({ min: -4, max: 4 }), run), {
       numRuns: RUNS,
       seed: SEED,
     });

@@ -51,6 +51,8 @@ export class ModelData {
   readonly balances = new Map<string, bigint>();
   readonly journal: Posting[] = [];
   private readonly booked = new Set<string>();
+  /** Rises with everything that a view shows. */
+  changes = 0;
   /** Rows that open transactions have locked. */
   readonly lockedPayments = new Set<string>();
 
@@ -78,6 +80,7 @@ export class ModelData {
   move(row: PaymentRow, to: PaymentState): void {
     if (row.state !== to && !canTransition(row.state, to))
       throw new Error(`payment ${row.id}: ${row.state} to ${to} is not a legal change`);
+    this.changes += 1;
     this.events.push({ paymentId: row.id, from: row.state, to });
     row.state = to;
   }
@@ -88,6 +91,7 @@ export class ModelData {
       if (this.booked.has(key)) throw new Error(`booked twice: ${key}`);
       if (posting.amount <= 0n) throw new Error(`booked nothing: ${key}`);
       this.booked.add(key);
+      this.changes += 1;
       this.journal.push(posting);
       this.balances.set(posting.debit, (this.balances.get(posting.debit) ?? 0n) + posting.amount);
       this.balances.set(posting.credit, (this.balances.get(posting.credit) ?? 0n) - posting.amount);

@@ -36,6 +36,10 @@ export class ModelDatabase implements Database {
     if (event === 'executed' && credit !== 'credits') this.earnedTimes.set(subject, (this.earnedTimes.get(subject) ?? 0) + 1);
   }
 
+  version(): number {
+    return this.data.changes;
+  }
+
   view(): DatabaseView {
     const wei = (account: string): bigint => this.data.balances.get(account) ?? 0n;
     return {

@@ -138,6 +138,7 @@ export class ModelPayments implements PaymentStore {
       isDebtCleared: false,
     };
     this.data.payments.set(row.id, row);
+    this.data.changes += 1;
     this.data.events.push({ paymentId: row.id, from: null, to: 'claimed' });
     return row;
   }

@@ -99,6 +99,7 @@ export class ModelSettlements implements SettlementStore {
   private addBatch(batch: BatchRow): void {
     if (this.isLive(batch.signer, batch.evmNonce)) throw new Error(`nonce ${batch.evmNonce} of ${batch.signer} is taken`);
     this.data.batches.set(batch.id, batch);
+    this.data.changes += 1;
   }
 
   private newBytes(signed: SignedTransaction): BytesRow {
@@ -217,6 +218,7 @@ export class ModelSettlements implements SettlementStore {
     if (batch === undefined || !isUndecided || !verdicts.every((verdict) => this.isAsSeen(verdict)))
       return Promise.resolve(false);
     this.apply(verdicts);
+    this.data.changes += 1;
     batch.minedCount += 1;
     for (const bytes of batch.bytes) {
       const isMined = bytes.hash === hash;
@@ -240,6 +242,7 @@ export class ModelSettlements implements SettlementStore {
     if (batch === undefined || !isOpen(batch) || !verdicts.every((verdict) => this.isAsSeen(verdict)))
       return Promise.resolve(false);
     this.apply(verdicts);
+    this.data.changes += 1;
     for (const bytes of batch.bytes) Object.assign(bytes, { state: 'dropped', resolvedAtMs: this.data.clock.nowMs });
     return Promise.resolve(true);
   }
@@ -274,6 +277,7 @@ export class ModelSettlements implements SettlementStore {
         ({ id, state, blockHash }) => id === record.id && state === 'mined' && blockHash === record.blockHash,
       );
       if (lost === undefined) continue;
+      data.changes += 1;
       data.book(gasReturned(gasPostings(batch.id, this.parties(batch), batch.minedCount, lost.feeWei ?? 0n)));
       for (const bytes of batch.bytes)
         if (bytes.state !== 'dropped')

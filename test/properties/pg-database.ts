@@ -90,6 +90,10 @@ export class PgDatabase implements Database {
       UPDATE settlement_transactions SET stored_at = stored_at - ${back}, resolved_at = resolved_at - ${back}`);
   }
 
+  version(): null {
+    return null;
+  }
+
   async view(): Promise<DatabaseView> {
     const [payments, batches, gas] = await Promise.all([
       this.pool.query<Record<string, never>>({ name: 'view.payments', text: PAYMENTS }),
