@@ -106,6 +106,17 @@ describe('an answer before settlement', () => {
     expect(await pay(payer)).toMatchObject([{ kind: 'released', payment: { settlementMode: 'optimistic' } }]);
   });
 
+  it('that ran out unpaid is our loss, once: the wallet waits from then on', async () => {
+    const payer = await trusted();
+    const validBefore = BigInt(Math.floor(Date.now() / 1000)) + 100n;
+    expect((await world.pay(await world.header(payer, { validBefore }))).kind).toBe('released');
+    await world.chain.rpc('evm_increaseTime', [200]);
+    await world.chain.mine();
+    world.startSettler();
+    await until(async () => (await world.states())['expired'] === 1);
+    expect(await pay(payer)).toMatchObject([{ kind: 'paid', payment: { settlementMode: 'confirm' } }]);
+  });
+
   it('is not given while settlement is paused: it could run out before it is paid', async () => {
     const payer = await trusted();
     await world.pool.query(

@@ -95,7 +95,10 @@ export class ModelPayments implements PaymentStore {
         })),
       refusedLastHour: rows.filter(({ state }) => state === 'failed').length,
       hasSettled: rows.some(({ state }) => state === 'settled'),
-      hasDebt: rows.some((row) => row.state === 'failed' && row.settlementMode === 'optimistic' && !row.isDebtCleared),
+      hasDebt: rows.some(
+        (row) =>
+          row.settlementMode === 'optimistic' && (row.state === 'expired' || (row.state === 'failed' && !row.isDebtCleared)),
+      ),
     };
   }
 

@@ -33,7 +33,10 @@ export interface PayerFacts {
   readonly reserving: readonly ReservingPayment[];
   readonly refusedLastHour: number;
   readonly hasSettled: boolean;
-  /** The chain refused a payment whose answer was released, and nothing has made up for it. */
+  /**
+   * The chain refused a payment whose answer was released, and nothing has made up for it; or one ran out of time within a
+   * day, which is no debt and costs us as much.
+   */
   readonly hasDebt: boolean;
 }
 

@@ -62,6 +62,8 @@ const FACTS = `
     EXISTS (SELECT 1 FROM payments WHERE ${IN_BOOKS} AND payments.payer = payer.payer AND state = 'settled' AND rail = 'x402'),
     EXISTS (SELECT 1 FROM payments WHERE ${IN_BOOKS} AND payments.payer = payer.payer AND state = 'failed'
        AND settlement_mode = 'optimistic' AND debt_cleared_at IS NULL)
+      OR EXISTS (SELECT 1 FROM payments WHERE ${IN_BOOKS} AND payments.payer = payer.payer AND state = 'expired'
+       AND settlement_mode = 'optimistic' AND claimed_at > now() - interval '1 day')
   FROM payer
   UNION ALL
   SELECT 'exposure', NULL, NULL, NULL, NULL, NULL, sum(amount_atomic)::text, NULL, NULL, NULL,
