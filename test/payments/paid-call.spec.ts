@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PaidOutcome } from '@tollbox/payments/application/outcomes';
+import { REJECTIONS } from '@tollbox/payments/domain/authorization';
 import { PaymentsHarness, PRICE_ATOMIC, PAY_TO, refuse } from '../support/payments/harness';
 import { randomNonce } from '../support/payments/sign';
 
@@ -165,6 +166,18 @@ describe('not charged', () => {
     world.operation.admission = refuse('sandbox_not_found');
     expect(await world.pay(header)).toMatchObject({ kind: 'error', error: { code: 'sandbox_not_found' }, charged: false });
     expect(await world.states()).toEqual({});
+  });
+
+  it('does not ask about a sandbox for an authorization that pays somebody else', async () => {
+    const payer = await world.payer(PRICE_ATOMIC);
+    let isAsked = false;
+    world.operation.admission = () => {
+      isAsked = true;
+      return Promise.resolve();
+    };
+    const header = await world.header(payer, { payTo: `0x${'7'.repeat(40)}` });
+    expect(await world.pay(header)).toMatchObject({ kind: 'rejected', rejection: REJECTIONS.recipient });
+    expect(isAsked).toBe(false);
   });
 
   it('limits the payments in flight of a wallet', async () => {

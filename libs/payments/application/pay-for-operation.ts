@@ -92,16 +92,16 @@ export class PayForOperation {
     };
     const twin = await this.answerIfNamedBefore(call);
     if (twin !== null) return twin;
-    let rejection: Rejection | null;
+    // An authorization that does not pay us, such as one that its payer gave to another seller, is told nothing of his sandboxes.
+    const rejection = this.rejectionOf(call);
+    if (rejection !== null) return (await this.answerIfKnown(call)) ?? { kind: 'rejected', rejection };
     try {
       await request.operation.admit({ owner: authorization.from, body: request.body });
-      rejection = this.rejectionOf(call);
     } catch (error) {
       const known = await this.answerIfKnown(call);
       if (known === null) throw error;
       return known;
     }
-    if (rejection !== null) return (await this.answerIfKnown(call)) ?? { kind: 'rejected', rejection };
     return this.claimAndRun(call);
   }
 

@@ -24,7 +24,7 @@ export interface BadHeaderRow {
   readonly code: 'invalid_payment_header' | 'payment_rejected';
   /** x402's reason in a 402. */
   readonly reason?: string;
-  /** Validly signed by a wallet without a sandbox: calls that name the payer's sandbox are 404. */
+  /** Valid by itself, of a wallet without a sandbox: calls that name the payer's sandbox are 404. */
   readonly stranger?: boolean;
   headers(context: BadHeaderContext, call: SandboxCall): Promise<Headers> | Headers;
 }
@@ -279,8 +279,8 @@ const WRONG_AUTHORIZATIONS: readonly BadHeaderRow[] = ([2, 1] as const).flatMap(
   signed('is valid after the end of time', EARLY, { validAfter: UINT256_MAX, validBefore: UINT256_MAX }, { version }),
   signed('pays somebody else', 'invalid_exact_evm_payload_recipient_mismatch', { payTo: SOMEBODY }, { version }),
   signed('pays nobody', 'invalid_exact_evm_payload_recipient_mismatch', { payTo: `0x${'0'.repeat(40)}` }, { version }),
-  signed('is from payTo itself', 'invalid_payload', { payer: accountOf(devPrivateKey(8)) }, { version, stranger: true }),
-  signed('is from the settler', 'invalid_payload', { payer: accountOf(devPrivateKey(0)) }, { version, stranger: true }),
+  signed('is from payTo itself', 'invalid_payload', { payer: accountOf(devPrivateKey(8)) }, { version }),
+  signed('is from the settler', 'invalid_payload', { payer: accountOf(devPrivateKey(0)) }, { version }),
   signed('is from a wallet without money', 'insufficient_funds', ({ poor }) => ({ payer: poor }), { version, stranger: true }),
   signed(
     'is from a contract wallet without money',
