@@ -8,7 +8,7 @@ import { ModelClock, World } from './world';
  * The same interleavings on the product's repositories and PostgreSQL, beside the model: after every step both hold the
  * same payments, the same batches and the same books.
  */
-const RUNS = Number(process.env['TOLLBOX_PROPERTY_DATABASE_RUNS'] ?? 100);
+const RUNS = Number(process.env['TOLLBOX_PROPERTY_DATABASE_RUNS'] ?? 400);
 const SEED = Number(process.env['TOLLBOX_PROPERTY_SEED'] ?? 20_261_121);
 const MS_PER_RUN = 3_000;
 

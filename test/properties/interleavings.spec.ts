@@ -6,7 +6,7 @@ import { ModelClock, World } from './world';
  * The use cases of gateway and worker, run step by step against a model of database and chain, killed at any call, with
  * calls that fail or lose their answer, twins, payers who empty their wallets, lost blocks. `npm run test:long` asks for more.
  */
-const RUNS = Number(process.env['TOLLBOX_PROPERTY_RUNS'] ?? 10_000);
+const RUNS = Number(process.env['TOLLBOX_PROPERTY_RUNS'] ?? 40_000);
 const SEED = Number(process.env['TOLLBOX_PROPERTY_SEED'] ?? 20_261_121);
 const MS_PER_RUN = 40;
 

@@ -44,6 +44,8 @@ export class ModelChain {
   /** By hash; an insertion order that the seed decides is the order of mining. */
   readonly pool = new Map<Hex, ModelTransaction>();
   private hashes = 0;
+  /** Highest block that was lost; while the chain is not past it, nodes prove nothing of what was there. */
+  highestLost = 0n;
 
   constructor(
     readonly payTo: Hex,
@@ -124,6 +126,7 @@ export class ModelChain {
   /** The newest blocks are gone. Their transactions wait again, or the network has forgotten them. */
   loseBlocks(count: number, forgotten: boolean): void {
     const lost = this.blocks.splice(Math.max(1, this.blocks.length - count));
+    for (const { number } of lost) if (number > this.highestLost) this.highestLost = number;
     if (forgotten) return;
     for (const transaction of lost.flatMap((block) => block.transactions)) this.pool.set(transaction.hash, transaction);
   }
