@@ -11,6 +11,7 @@ import { mayClaimAgain } from '../domain/claim-decision';
 import { usableAtomic, type CreditStanding } from '../domain/credit-call';
 import type { Payment } from '../domain/payment';
 import { appendPaymentEvent, PAYMENT_COLUMNS, toPayment, type PaymentRow } from './payment-rows';
+import { moneyOf } from './settlement-rows';
 
 type Lease = Pick<ClaimLimits, 'leaseHolder' | 'leaseMs'>;
 
@@ -98,17 +99,7 @@ export class PostgresCreditClaims implements CreditClaims {
       actor: 'credits',
       detail: { priceAtomic: payment.priceAtomic.toString() },
     });
-    const money = {
-      id: payment.id,
-      operation: payment.operation,
-      operationId: payment.operationId,
-      wallet: payment.key.payer,
-      amountAtomic: payment.authorization.valueAtomic,
-      priceAtomic: payment.priceAtomic,
-      round: payment.round,
-      settlementMode: payment.settlementMode,
-    };
-    await this.journal.append(client, debtPaid(money, 'credits'));
+    await this.journal.append(client, debtPaid(moneyOf(payment), 'credits'));
   }
 }
 
