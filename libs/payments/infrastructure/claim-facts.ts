@@ -40,6 +40,15 @@ const LIVE = `state IN (${RESERVING_STATES.map((state) => `'${state}'`).join(', 
 const IN_BOOKS = `payments.network = $1 AND payments.asset = $2`;
 
 /**
+ * The plan of this statement is kept, and it is made while the table is small: free to choose, PostgreSQL reads all of it and
+ * goes on doing so when it has grown. OFFSET keeps each lookup one of its own, by the index that has all of its columns; a
+ * scalar subquery, unlike EXISTS, is never turned into a table of everything that fits.
+ */
+const eachOf = (condition: string): string =>
+  `CROSS JOIN LATERAL (SELECT * FROM payments WHERE ${IN_BOOKS} AND ${condition} OFFSET 0) AS payments`;
+const anyOf = (condition: string): string => `(SELECT 1 FROM payments WHERE ${IN_BOOKS} AND ${condition} LIMIT 1) IS NOT NULL`;
+
+/**
  * One reading of everything that the claims are decided by. A statement of its own after the locks: at READ COMMITTED it
  * sees what the holders before us have committed.
  */
@@ -48,22 +57,20 @@ const FACTS = `
   payer AS (SELECT * FROM unnest($5::text[], $6::bigint[], $7::int[]) AS payer (payer, since_block, refused_limit))
   SELECT 'known' AS kind, payments.payer, payments.nonce, payments.id, payments.state, payments.fingerprint, NULL AS amount,
     NULL::bigint AS block_number, NULL AS mode, NULL::int AS refused, payments.void_retryable AS yes, NULL::boolean AS debt
-  FROM asked JOIN payments ON ${IN_BOOKS} AND payments.payer = asked.payer AND payments.nonce = asked.nonce
+  FROM asked ${eachOf('payments.payer = asked.payer AND payments.nonce = asked.nonce')}
   UNION ALL
   SELECT 'reserving', payments.payer, payments.nonce, NULL, NULL, NULL, payments.amount_atomic::text, NULL, payments.settlement_mode, NULL, NULL, NULL
-  FROM payer JOIN payments ON ${IN_BOOKS} AND payments.payer = payer.payer AND payments.${LIVE} AND payments.rail = 'x402'
+  FROM payer ${eachOf(`payments.payer = payer.payer AND payments.${LIVE} AND payments.rail = 'x402'`)}
   UNION ALL
   SELECT 'reserving', payments.payer, payments.nonce, NULL, NULL, NULL, payments.amount_atomic::text, payments.block_number, payments.settlement_mode, NULL, NULL, NULL
-  FROM payer JOIN payments ON ${IN_BOOKS} AND payments.payer = payer.payer AND payments.state = 'settled' AND payments.block_number > payer.since_block
+  FROM payer ${eachOf(`payments.payer = payer.payer AND payments.state = 'settled' AND payments.block_number > payer.since_block`)}
   UNION ALL
   SELECT 'payer', payer.payer, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
     (SELECT count(*)::int FROM (SELECT 1 FROM payments WHERE ${IN_BOOKS} AND payments.payer = payer.payer AND state = 'failed'
        AND claimed_at > now() - interval '1 hour' LIMIT payer.refused_limit) AS recent),
-    EXISTS (SELECT 1 FROM payments WHERE ${IN_BOOKS} AND payments.payer = payer.payer AND state = 'settled' AND rail = 'x402'),
-    EXISTS (SELECT 1 FROM payments WHERE ${IN_BOOKS} AND payments.payer = payer.payer AND state = 'failed'
-       AND settlement_mode = 'optimistic' AND debt_cleared_at IS NULL)
-      OR EXISTS (SELECT 1 FROM payments WHERE ${IN_BOOKS} AND payments.payer = payer.payer AND state = 'expired'
-       AND settlement_mode = 'optimistic' AND claimed_at > now() - interval '1 day')
+    ${anyOf(`payments.payer = payer.payer AND state = 'settled' AND rail = 'x402'`)},
+    ${anyOf(`payments.payer = payer.payer AND state = 'failed' AND settlement_mode = 'optimistic' AND debt_cleared_at IS NULL`)}
+      OR ${anyOf(`payments.payer = payer.payer AND state = 'expired' AND settlement_mode = 'optimistic' AND claimed_at > now() - interval '1 day'`)}
   FROM payer
   UNION ALL
   SELECT 'exposure', NULL, NULL, NULL, NULL, NULL, sum(amount_atomic)::text, NULL, NULL, NULL,
