@@ -28,7 +28,12 @@ const CLOSE_POLL_MS = 50;
       provide: ClosePeriod,
       inject: [PERIOD_STORE, CONFIG],
       useFactory: (store: PeriodStore, config: Config) =>
-        new ClosePeriod(store, { waitMs: config.PERIOD_CLOSE_WAIT_MS, pollMs: CLOSE_POLL_MS }),
+        new ClosePeriod(store, {
+          waitMs: config.PERIOD_CLOSE_WAIT_MS,
+          pollMs: CLOSE_POLL_MS,
+          settlingMs: config.PERIOD_SETTLING_MS,
+          boundary: config.PERIOD_BOUNDARY,
+        }),
     },
     { provide: VerifyPeriods, inject: [PERIOD_STORE], useFactory: (store: PeriodStore) => new VerifyPeriods(store) },
   ],

@@ -215,7 +215,7 @@ describe('every route of the running gateway', () => {
       'finance GET /finance/payments/:id': 404,
       'auditor GET /finance/payments/:id': 404,
       'finance POST /finance/debts/:id/write-off': 400,
-      'finance POST /finance/periods/close': 200,
+      'finance POST /finance/periods/close': 400,
       'finance POST /finance/periods/supersede': 400,
       'finance GET /finance/exports/:file': 404,
       'auditor GET /finance/exports/:file': 404,

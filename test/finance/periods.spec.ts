@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { FinanceModule } from '@tollbox/finance/finance.module';
 import { periodAnswer, periodsAnswer, verdictAnswer } from '@tollbox/finance/http/period-schemas';
@@ -12,7 +13,7 @@ describe('periods over HTTP', () => {
   let second: { token: string; id: string };
 
   beforeAll(async () => {
-    test = await startTestApp({ imports: [FinanceModule] });
+    test = await startTestApp({ imports: [FinanceModule] }, { PERIOD_BOUNDARY: 'none', PERIOD_SETTLING_MS: '0' });
     books = new Books(test.app.get<Pool>(PG_POOL));
     first = await test.key('finance');
     second = await test.key('finance');
@@ -31,24 +32,31 @@ describe('periods over HTTP', () => {
       payload: JSON.stringify(body),
     });
 
+  /** A moment behind everything that is booked. */
+  const now = async () => {
+    await delay(2);
+    return { until: new Date().toISOString() };
+  };
+
   it('are closed, closed again by two, listed newest first and verified', async () => {
     await books.queued();
-    const closed = periodAnswer.parse((await post('close', {})).json());
+    const closed = periodAnswer.parse((await post('close', await now())).json());
     expect(closed.period).toMatchObject({ number: 1, version: 1, entries: '1', previous_sha256: '', requested_by: first.id });
     await books.queued();
-    const refused = await post('supersede', { reason: 'an entry came late' });
+    const late = { ...(await now()), reason: 'an entry came late' };
+    const refused = await post('supersede', late);
     expect([refused.statusCode, refused.json<{ code: string }>().code]).toEqual([403, 'second_key_required']);
     for (const key of [first.token, 'nonsense'])
-      expect((await post('supersede', { reason: 'an entry came late' }, { 'x-approval-key': key })).statusCode).toBe(403);
-    expect((await post('supersede', {}, { 'x-approval-key': second.token })).statusCode).toBe(400);
-    const again = await post('supersede', { reason: 'an entry came late' }, { 'x-approval-key': second.token });
+      expect((await post('supersede', late, { 'x-approval-key': key })).statusCode).toBe(403);
+    expect((await post('supersede', await now(), { 'x-approval-key': second.token })).statusCode).toBe(400);
+    const again = await post('supersede', late, { 'x-approval-key': second.token });
     expect(periodAnswer.parse(again.json()).period).toMatchObject({
       number: 1,
       version: 2,
       entries: '2',
       approved_by: second.id,
     });
-    await post('close', {});
+    await post('close', await now());
 
     const page = periodsAnswer.parse(await get('?limit=2'));
     expect(page.periods.map(({ seq }) => seq)).toEqual([3, 2]);
@@ -58,8 +66,21 @@ describe('periods over HTTP', () => {
     expect([verdict.holds, verdict.periods.length]).toEqual([true, 3]);
   });
 
+  it.each([
+    ['{}', {}],
+    ['a day', { until: '2026-11-01' }],
+    ['no body', undefined],
+  ])('are not closed by %s: the end is asked for', async (_, body) => {
+    const answer = await post('close', body);
+    expect([answer.statusCode, answer.json()]).toMatchObject([
+      400,
+      { code: 'invalid_body', details: [{ path: ['until'], message: expect.stringContaining('2026-12-01T00:00:00Z') }] },
+    ]);
+    expect((await post('supersede', { reason: 'without an end' }, { 'x-approval-key': second.token })).statusCode).toBe(400);
+  });
+
   it('that are not over are not closed', async () => {
     const answer = await post('close', { until: new Date(Date.now() + 3_600_000).toISOString() });
-    expect([answer.statusCode, answer.json<{ code: string }>().code]).toEqual([409, 'conflict']);
+    expect([answer.statusCode, answer.json<{ code: string }>().code]).toEqual([409, 'period_not_over']);
   });
 });

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Pool } from 'pg';
 import { AuditLog } from '@tollbox/platform/audit/audit-log';
 import { inTransaction } from '@tollbox/platform/database/transaction';
-import { ClosePeriod } from '@tollbox/ledger/application/close-period';
+import { ClosePeriod, type CloseRequest } from '@tollbox/ledger/application/close-period';
 import { VerifyPeriods } from '@tollbox/ledger/application/verify-periods';
 import type { Posting } from '@tollbox/ledger/domain/posting';
 import { Journal } from '@tollbox/ledger/infrastructure/journal';
@@ -15,7 +15,7 @@ describe('periods', () => {
   let owner: Pool;
   let store: PostgresPeriods;
   let journal: Journal;
-  let close: ClosePeriod;
+  let closePeriod: ClosePeriod;
   const append = (...postings: Posting[]) => inTransaction(pool, (client) => journal.append(client, postings));
   const sold = (amount: bigint): Posting => ({
     subject: randomUUID(),
@@ -25,7 +25,10 @@ describe('periods', () => {
     amount,
     wallet: '0xaa',
   });
-  const settings = { waitMs: 10_000, pollMs: 5 };
+  const settings = { waitMs: 10_000, pollMs: 5, settlingMs: 0, boundary: 'none' as const };
+  /** Closes up to now, unless an end is given. */
+  const close = async (request: Partial<CloseRequest> = {}) =>
+    closePeriod.run({ until: await store.now(), requestedBy: 'key-1', ...request });
   const second = { reason: 'gas of the last day came late', approvedBy: 'key-2' };
   const problems = async () =>
     (await new VerifyPeriods(store).run()).periods.map(({ close: { number, version }, problems }) => [
@@ -46,7 +49,7 @@ describe('periods', () => {
     owner = new Pool({ connectionString: database.url, max: 1 });
     store = new PostgresPeriods(pool, new AuditLog(pool));
     journal = new Journal('eip155:84532');
-    close = new ClosePeriod(store, settings);
+    closePeriod = new ClosePeriod(store, settings);
   });
   afterEach(async () => {
     await Promise.all([pool.end(), owner.end()]);
@@ -55,9 +58,9 @@ describe('periods', () => {
 
   it('close one after another, with totals and a chain of hashes', async () => {
     await append(sold(5n), sold(7n));
-    const first = await close.run({ requestedBy: 'key-1' });
+    const first = await close();
     await append(sold(30n));
-    const then = await close.run({ requestedBy: 'key-1' });
+    const then = await close();
     expect(first).toMatchObject({ seq: 1, number: 1, version: 1, entries: 2n, previousSha256: '', fromAt: new Date(0) });
     expect(first.totals).toEqual([
       { account: 'authorized', debits: 12n, credits: 0n },
@@ -78,7 +81,7 @@ describe('periods', () => {
       await early.query('BEGIN');
       await writing.query('BEGIN');
       await journal.append(writing, [sold(2n)]);
-      const closing = close.run({ until: await store.now(), requestedBy: 'key-1' });
+      const closing = close();
       while ((await owner.query('SELECT 1 FROM ledger_barriers')).rowCount === 0);
       await expect(journal.append(early, [sold(4n)])).rejects.toMatchObject({ code: '40001' });
       await append(sold(8n)); // what begins now is of the next period
@@ -89,9 +92,9 @@ describe('periods', () => {
       early.release();
       writing.release();
     }
-    await expect(close.run({ until, requestedBy: 'key-1' })).rejects.toMatchObject({ code: 'conflict' });
-    await expect(close.run({ until: new Date(Date.now() + 60_000), requestedBy: 'key-1' })).rejects.toMatchObject({
-      code: 'conflict',
+    await expect(close({ until })).rejects.toMatchObject({ code: 'conflict' });
+    await expect(close({ until: new Date(Date.now() + 60_000) })).rejects.toMatchObject({
+      code: 'period_not_over',
     });
     expect(await problems()).toEqual([['1.1', []]]);
   });
@@ -100,28 +103,28 @@ describe('periods', () => {
     await append(sold(1n));
     await inTransaction(pool, async (writing) => {
       await journal.append(writing, [sold(2n)]);
-      const impatient = new ClosePeriod(store, { waitMs: 10, pollMs: 5 });
-      await expect(impatient.run({ requestedBy: 'key-1' })).rejects.toMatchObject({ code: 'conflict' });
+      const impatient = new ClosePeriod(store, { ...settings, waitMs: 10 });
+      await expect(impatient.run({ until: await store.now(), requestedBy: 'key-1' })).rejects.toMatchObject({ code: 'conflict' });
     });
     expect(await store.closes()).toEqual([]);
   });
 
   it('are closed again only as the newest, for a reason and with a second key', async () => {
     await append(sold(1n));
-    const first = await close.run({ requestedBy: 'key-1' });
+    const first = await close();
     await append(sold(2n));
     for (const [supersede, code] of [
       [{ ...second, approvedBy: 'key-1' }, 'forbidden'],
       [{ ...second, reason: ' ' }, 'conflict'],
     ] as const)
-      await expect(close.run({ requestedBy: 'key-1', supersede })).rejects.toMatchObject({ code });
-    await expect(
-      close.run({ requestedBy: 'key-1', supersede: second, until: new Date(first.untilAt.getTime() - 1) }),
-    ).rejects.toMatchObject({ code: 'conflict' });
-    const again = await close.run({ requestedBy: 'key-1', supersede: second });
+      await expect(close({ supersede })).rejects.toMatchObject({ code });
+    await expect(close({ supersede: second, until: new Date(first.untilAt.getTime() - 1) })).rejects.toMatchObject({
+      code: 'conflict',
+    });
+    const again = await close({ supersede: second });
     expect(again).toMatchObject({ ...second, seq: 2, number: 1, version: 2, entries: 2n, previousSha256: first.sha256 });
     await append(sold(4n));
-    expect(await close.run({ requestedBy: 'key-1' })).toMatchObject({
+    expect(await close()).toMatchObject({
       number: 2,
       version: 1,
       entries: 1n,
@@ -141,7 +144,7 @@ describe('periods', () => {
   it('are closed once by two who close at the same time', async () => {
     await append(sold(1n));
     const until = await store.now();
-    const results = await Promise.allSettled([1, 2, 3].map(() => close.run({ until, requestedBy: 'key-1' })));
+    const results = await Promise.allSettled([1, 2, 3].map(() => close({ until })));
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     expect(await problems()).toEqual([['1.1', []]]);
   });
@@ -178,9 +181,9 @@ describe('periods', () => {
     ],
   ])('do not hold when %s', async (_, sql, red, problem) => {
     await append(sold(5n), sold(7n));
-    await close.run({ requestedBy: 'key-1' });
+    await close();
     await append(sold(30n));
-    await close.run({ requestedBy: 'key-1' });
+    await close();
     await tamper(sql);
     const verdict = await new VerifyPeriods(store).run();
     const broken = verdict.periods.filter(({ problems }) => problems.length > 0);

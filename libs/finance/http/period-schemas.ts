@@ -9,10 +9,15 @@ export const closePlace = cursorOf(z.tuple([z.number().int().min(1).max(2_147_48
 export const periodsQuery = z.strictObject({ limit: limitParameter('Closes'), cursor: closePlace.parameter });
 
 const until = z.iso
-  .datetime({ offset: true })
+  .datetime({
+    offset: true,
+    error: '`until` is the end of the period, exclusive: `2026-12-01T00:00:00Z` closes the books up to the end of November',
+  })
   .transform((text) => new Date(text))
-  .optional()
-  .describe('End of the period, exclusive; now by default.');
+  .describe(
+    'End of the period, exclusive: a moment at which a period may end (PERIOD_BOUNDARY), and PERIOD_SETTLING_MS ago or more.',
+  )
+  .meta({ examples: ['2026-12-01T00:00:00Z'] });
 
 export const closeBody = z.strictObject({ until });
 export const supersedeBody = z.strictObject({

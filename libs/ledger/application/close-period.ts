@@ -1,11 +1,11 @@
 import { TollboxError } from '@tollbox/platform/errors/tollbox-error';
-import { closeSha256, totalsSha256, type PeriodClose } from '../domain/period';
+import { boundaryUpTo, closeSha256, totalsSha256, type PeriodBoundary, type PeriodClose } from '../domain/period';
 import { readContents } from './period-content';
 import type { PeriodStore } from './ports/period-store';
 
 export interface CloseRequest {
-  /** End of the period, exclusive; now unless given. It begins where the one before ends. */
-  readonly until?: Date | undefined;
+  /** End of the period, exclusive. It begins where the one before ends. */
+  readonly until: Date;
   /** Id of the staff key that asks. */
   readonly requestedBy: string;
   /** Closes the newest closed period again, up to a later end; a second key agrees. */
@@ -16,6 +16,9 @@ export interface CloseSettings {
   /** How long transactions that ran when the barrier was set are waited for. */
   readonly waitMs: number;
   readonly pollMs: number;
+  /** How long after its end a period can be closed. */
+  readonly settlingMs: number;
+  readonly boundary: PeriodBoundary;
 }
 
 /**
@@ -30,13 +33,13 @@ export class ClosePeriod {
 
   async run(request: CloseRequest): Promise<PeriodClose> {
     const newest = await this.store.newest();
-    const now = await this.store.now();
-    const untilAt = request.until ?? now;
-    if (untilAt > now) throw new TollboxError('conflict', { message: 'A period can be closed once it is over.' });
+    const { until: untilAt } = request;
+    this.refuseOpenEnd(untilAt, await this.store.now());
     const frame = request.supersede === undefined ? next(newest) : again(newest, request.requestedBy, request.supersede);
     if (untilAt <= frame.fromAt || untilAt < frame.notBefore)
       throw new TollboxError('conflict', {
-        message: `The period ends after ${frame.notBefore.toISOString()}, where books are closed.`,
+        message: `The books are closed up to ${frame.notBefore.toISOString()}, so a period cannot end at ${untilAt.toISOString()}.`,
+        suggestion: 'See GET /finance/periods, and close up to a later time.',
       });
 
     await this.shut(untilAt);
@@ -53,6 +56,24 @@ export class ClosePeriod {
     if (!(await this.store.append(close)))
       throw new TollboxError('conflict', { message: 'Another close came first; look at it.' });
     return close;
+  }
+
+  /** @throws TollboxError when the end is not on a boundary, or not far enough behind us */
+  private refuseOpenEnd(untilAt: Date, now: Date): void {
+    const { boundary, settlingMs } = this.settings;
+    const newest = boundaryUpTo(new Date(now.getTime() - settlingMs), boundary).toISOString();
+    const suggestion = `The newest end that can be closed now is ${newest}.`;
+    if (boundaryUpTo(untilAt, boundary).getTime() !== untilAt.getTime()) {
+      const message = `\`until\` is ${untilAt.toISOString()}; a period ends at the first moment of a ${boundary} in UTC`;
+      throw new TollboxError('invalid_body', { suggestion, details: [{ code: 'custom', path: ['until'], message }] });
+    }
+    const missingMs = untilAt.getTime() + settlingMs - now.getTime();
+    if (missingMs > 0)
+      throw new TollboxError('period_not_over', {
+        message: `A period can be closed ${settlingMs / 1_000} s after its end; \`until\` is ${untilAt.toISOString()}, and it is ${now.toISOString()} now.`,
+        suggestion: `${suggestion} Or send the request again after Retry-After.`,
+        retryAfterSeconds: Math.ceil(missingMs / 1_000),
+      });
   }
 
   /** Resolves when nothing can be recorded before `until` any more. */

@@ -71,8 +71,11 @@ export function closeSha256(close: Omit<PeriodClose, 'sha256' | 'totals'>): stri
   );
 }
 
-/** First moment of the month after `month` (`2026-11`), in UTC. */
-export function endOfMonth(month: string): Date {
-  const [year = 0, number = 0] = month.split('-').map(Number);
-  return new Date(Date.UTC(year, number, 1));
+/** Where a period may end, in UTC: at the first moment of a month or of a day, or anywhere. */
+export type PeriodBoundary = 'month' | 'day' | 'none';
+
+/** The newest boundary that is not after the moment. */
+export function boundaryUpTo(moment: Date, boundary: PeriodBoundary): Date {
+  if (boundary === 'none') return moment;
+  return new Date(Date.UTC(moment.getUTCFullYear(), moment.getUTCMonth(), boundary === 'month' ? 1 : moment.getUTCDate()));
 }

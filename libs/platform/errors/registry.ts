@@ -315,6 +315,13 @@ export const ERRORS = define({
     message: 'The record changed at the same time.',
     suggestion: 'Read the record again and repeat the request.',
   },
+  period_not_over: {
+    status: 409,
+    retryable: true,
+    error: 'Period not over',
+    message: 'The period is not over, or has not been for long enough.',
+    suggestion: 'Close up to an earlier time, or send the request again after Retry-After.',
+  },
   refund_not_possible: {
     status: 422,
     retryable: false,

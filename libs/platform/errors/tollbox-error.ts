@@ -12,6 +12,8 @@ export interface IssueDetail {
 export interface TollboxErrorOptions {
   /** Replaces the registry's message. */
   readonly message?: string;
+  /** Replaces the registry's suggestion, where more is known of what helps. */
+  readonly suggestion?: string;
   /** Machine-readable context, sent in the answer's `details`: a text or a list of issues. */
   readonly details?: string | readonly IssueDetail[];
   /** Sent as the `Retry-After` header and as `retry_after_seconds`. */
@@ -27,6 +29,7 @@ export interface TollboxErrorOptions {
 /** An error that a caller sees. Its code decides status, retryability and suggestion (see registry.ts). */
 export class TollboxError extends Error {
   readonly code: ErrorCode;
+  readonly suggestion: string;
   readonly details: TollboxErrorOptions['details'];
   readonly retryAfterSeconds: number | undefined;
   readonly headers: Readonly<Record<string, string>>;
@@ -36,6 +39,7 @@ export class TollboxError extends Error {
     super(options.message ?? ERRORS[code].message, { cause: options.cause });
     this.name = 'TollboxError';
     this.code = code;
+    this.suggestion = options.suggestion ?? ERRORS[code].suggestion;
     this.details = options.details;
     this.retryAfterSeconds = options.retryAfterSeconds;
     this.headers = options.headers ?? {};
@@ -70,7 +74,7 @@ export function errorBody(error: TollboxError, context: { charged: Charged; requ
     error: definition.error,
     message: error.message,
     code: definition.wireCode ?? error.code,
-    suggestion: definition.suggestion,
+    suggestion: error.suggestion,
     retryable: definition.retryable,
     charged: context.charged,
     request_id: context.requestId,

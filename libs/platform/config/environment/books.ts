@@ -41,6 +41,16 @@ export const booksVariables = {
     'Time between two folds of the journal into the sums that balances are read from.',
   ),
   LEDGER_FOLD_BATCH: integer(1, 1_000_000, 50_000, 'Most journal entries that one transaction folds.'),
+  PERIOD_BOUNDARY: z
+    .enum(['month', 'day', 'none'])
+    .default('day')
+    .describe('Where a period may end: at the first moment of a month or of a day in UTC, or anywhere.'),
+  PERIOD_SETTLING_MS: integer(
+    0,
+    604_800_000,
+    600_000,
+    'A period can be closed this long after its end: what belongs to its last minutes has been seen by then.',
+  ),
   PERIOD_CLOSE_WAIT_MS: integer(
     10,
     600_000,
