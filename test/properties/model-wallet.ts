@@ -3,8 +3,8 @@ import type {
   KeyLook,
   SettlementWallet,
   SignedTransaction,
+  SimulatedBatch,
   Transfer,
-  TransferOutlook,
 } from '@tollbox/payments/application/ports/settlement-wallet';
 import type { Hex } from '@tollbox/payments/domain/networks';
 import type { ModelChain, ModelTransaction } from './model-chain';
@@ -51,10 +51,11 @@ export class ModelWallet implements SettlementWallet {
     return Promise.resolve(this.lookNow());
   }
 
-  simulate(transfers: readonly Transfer[]): Promise<{ look: KeyLook; outlooks: readonly TransferOutlook[] }> {
+  simulate(transfers: readonly Transfer[]): Promise<SimulatedBatch> {
     const outlooks = this.chain.outlooks(transfers.map(({ authorization }) => authorization));
     return Promise.resolve({
       look: this.lookNow(),
+      withCode: [],
       outlooks: outlooks.map((kind) =>
         kind === 'refused' ? { kind, reason: 'ERC20: transfer amount exceeds balance' } : { kind },
       ),

@@ -1,10 +1,11 @@
 import type { PhaseObserver } from '@tollbox/platform/faults/phase-boundaries';
 import { composeBatch, type BatchPolicy } from '../domain/batch-policy';
+import type { Hex } from '../domain/networks';
 import type { OpenBatch, OpenBatches } from './open-batches';
 import type { EvmChain } from './ports/evm-chain';
 import type { SendReport } from './ports/settlement-rail';
-import type { Lease, QueuedPayment, SettlementStore, StoreBatch, StoredBatch } from './ports/settlement-store';
-import type { KeyLook, SettlementWallet, TransferOutlook } from './ports/settlement-wallet';
+import type { Lease, QueuedPayment, SettlementStore, StoreBatch, StoredBatch, Verdict } from './ports/settlement-store';
+import type { KeyLook, SettlementWallet, SimulatedBatch, TransferOutlook } from './ports/settlement-wallet';
 import { NO_REFUSAL, type ResolvePayment } from './resolve-payment';
 
 export interface SendBatchOptions {
@@ -20,12 +21,16 @@ export interface SendBatchOptions {
 /** A payment that the chain would not take now and does not refuse for good is looked at again after this time, doubling. */
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
+/** A payer whose code appeared is settled alone for this long; then it is looked at again. */
+const CODE_MS = 600_000;
 /** While gas costs more than the ceiling, its price is read this often. */
 const CEILING_RETRY_MS = 1_000;
 
 interface Refused {
   readonly payment: QueuedPayment;
   readonly outlook: Exclude<TransferOutlook, { kind: 'payable' }>;
+  /** The look that it was refused at in the company of others; null when it was alone. */
+  readonly inCompanyAt: KeyLook | null;
 }
 
 interface Taken {
@@ -43,6 +48,8 @@ const nothing = (lookAgainMs: number | null): Taken => ({ stored: null, payments
  */
 export class SendBatch {
   private readonly retries = new Map<string, { atMs: number; pauseMs: number }>();
+  /** Plain accounts that have code since their claim, until when they are taken for contract wallets. */
+  private readonly withCode = new Map<Hex, number>();
   private turns = 0;
   /** Halved while the node cannot run a batch at once. */
   private largest: number;
@@ -95,7 +102,7 @@ export class SendBatch {
     const nowMs = Date.now();
     const candidates = queued.map((payment) => ({
       payment,
-      payerKind: payment.payerKind,
+      payerKind: this.hasCode(payment.key.payer, nowMs) ? ('contract' as const) : payment.payerKind,
       settlementMode: payment.settlementMode,
       round: payment.round,
       queuedForMs: payment.queuedForMs,
@@ -104,10 +111,14 @@ export class SendBatch {
     const composed = composeBatch(candidates, this.options.policy);
     if (composed.kind === 'wait') return nothing(composed.forMs);
     const chosen = composed.batch.slice(0, this.largest).map(({ payment }) => payment);
-    const { look, outlooks } = await this.outlooksOf(chosen);
+    const { look, outlooks, withCode } = await this.outlooksOf(chosen);
     if (look.fees.maxFeePerGasWei > this.options.maxFeePerGasWei) {
       this.options.onProblem(new Error(`gas costs ${look.fees.maxFeePerGasWei} wei, more than the ceiling`), 'settlement waits');
       return nothing(CEILING_RETRY_MS);
+    }
+    if (withCode.length > 0) {
+      for (const payer of withCode) this.withCode.set(payer, nowMs + CODE_MS);
+      return nothing(0);
     }
     if (outlooks === null) {
       this.largest = Math.max(1, Math.floor(chosen.length / 2));
@@ -117,7 +128,9 @@ export class SendBatch {
     const payments = chosen.filter((_, index) => outlooks[index]?.kind === 'payable');
     const refused = chosen.flatMap((payment, index): Refused[] => {
       const outlook = outlooks[index];
-      return outlook === undefined || outlook.kind === 'payable' ? [] : [{ payment, outlook }];
+      return outlook === undefined || outlook.kind === 'payable'
+        ? []
+        : [{ payment, outlook, inCompanyAt: chosen.length > 1 ? look : null }];
     });
     if (payments.length === 0) return { stored: null, payments, refused, lookAgainMs: null };
     const stored = await storeBatch(lease, this.wallet.address, payments, async (freeNonce) => {
@@ -128,13 +141,11 @@ export class SendBatch {
     return { stored, payments, refused, lookAgainMs: null };
   }
 
-  private async outlooksOf(
-    chosen: readonly QueuedPayment[],
-  ): Promise<{ look: KeyLook; outlooks: readonly TransferOutlook[] | null }> {
+  private async outlooksOf(chosen: readonly QueuedPayment[]): Promise<SimulatedBatch> {
     const [only] = chosen;
     if (chosen.length > 1 || only === undefined) return this.wallet.simulate(chosen);
     const look = await this.wallet.look();
-    return { look, outlooks: [await this.outlookAlone(only, look)] };
+    return { look, withCode: [], outlooks: [await this.outlookAlone(only, look)] };
   }
 
   /**
@@ -159,10 +170,10 @@ export class SendBatch {
   private async examine(refused: readonly Refused[]): Promise<number> {
     if (refused.length === 0) return 0;
     const verdicts = await Promise.all(
-      refused.map(async ({ payment, outlook }) => {
+      refused.map(async (one) => {
+        const { payment } = one;
         try {
-          if (outlook.kind === 'used') return await this.resolve.fromUsedNonce(payment);
-          return await this.resolve.fromRefusal(payment, outlook.reason);
+          return await this.verdictOn(one);
         } catch (error) {
           this.options.onProblem(error, `checking payment ${payment.id}`);
           return null;
@@ -171,6 +182,21 @@ export class SendBatch {
     );
     refused.forEach(({ payment }, index) => this.noteRetry(payment.id, verdicts[index] === null));
     return this.store.decide(verdicts.filter((verdict) => verdict !== null));
+  }
+
+  /** A refusal in company may be the doing of others, so one that the chain does not prove is asked for again, alone. */
+  private async verdictOn({ payment, outlook, inCompanyAt }: Refused): Promise<Verdict | null> {
+    if (outlook.kind === 'used') return this.resolve.fromUsedNonce(payment);
+    const verdict = await this.resolve.fromRefusal(payment, outlook.reason);
+    if (verdict?.to !== 'failed' || verdict.reason !== outlook.reason || inCompanyAt === null) return verdict;
+    const alone = await this.outlookAlone(payment, inCompanyAt);
+    return alone.kind === 'refused' ? this.resolve.fromRefusal(payment, alone.reason) : null;
+  }
+
+  private hasCode(payer: Hex, nowMs: number): boolean {
+    const untilMs = this.withCode.get(payer);
+    if (untilMs !== undefined && untilMs < nowMs) this.withCode.delete(payer);
+    return untilMs !== undefined && untilMs >= nowMs;
   }
 
   private noteRetry(paymentId: string, staysOpen: boolean): void {

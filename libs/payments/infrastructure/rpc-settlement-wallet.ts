@@ -6,10 +6,12 @@ import type {
   KeyLook,
   SettlementWallet,
   SignedTransaction,
+  SimulatedBatch,
   Transfer,
   TransferOutlook,
 } from '../application/ports/settlement-wallet';
 import { MULTICALL3, type Hex, type Network } from '../domain/networks';
+import { accountsWithCode, codeSizesCall } from './code-sizes';
 import { resultOf, type JsonRpc, type RpcAnswer, type RpcCall } from './json-rpc';
 import { authorizationStateCall, decodeAggregate3, encodeAggregate3, revertText, type Call } from './multicall';
 import { toMinedTransaction } from './receipts';
@@ -64,7 +66,7 @@ export class RpcSettlementWallet implements SettlementWallet {
     return this.toLook(await this.rpc.ask(this.lookCalls()));
   }
 
-  async simulate(transfers: readonly Transfer[]): Promise<{ look: KeyLook; outlooks: readonly TransferOutlook[] | null }> {
+  async simulate(transfers: readonly Transfer[]): Promise<SimulatedBatch> {
     const states = transfers.map(({ authorization }) => ({
       target: this.network.usdc,
       callData: authorizationStateCall(authorization.from, authorization.nonce),
@@ -72,10 +74,12 @@ export class RpcSettlementWallet implements SettlementWallet {
     const data = encodeAggregate3([...states, ...this.transferCalls(transfers)]);
     const gas = hex(this.batchGas(transfers.length));
     const simulation = { method: 'eth_call', params: [{ from: this.address, to: MULTICALL3, data, gas }, 'latest'] };
-    const [simulated, ...looked] = await this.rpc.ask([simulation, ...this.lookCalls()]);
+    const payers = [...new Set(transfers.map(({ authorization }) => authorization.from))];
+    const [simulated, sizes, ...looked] = await this.rpc.ask([simulation, codeSizesCall(payers), ...this.lookCalls()]);
     const look = this.toLook(looked);
-    if (simulated?.kind !== 'result') return { look, outlooks: null };
-    return { look, outlooks: toOutlooks(simulated.result as Hex, transfers.length) };
+    const withCode = accountsWithCode(payers, resultOf(sizes, 'eth_call'));
+    if (simulated?.kind !== 'result' || withCode.length > 0) return { look, withCode, outlooks: null };
+    return { look, withCode, outlooks: toOutlooks(simulated.result as Hex, transfers.length) };
   }
 
   signTransfers(transfers: readonly Transfer[], evmNonce: bigint, fees: FeeQuote): Promise<SignedTransaction> {

@@ -33,6 +33,17 @@ export interface KeyLook {
   readonly pendingNonce: bigint;
 }
 
+export interface SimulatedBatch {
+  readonly look: KeyLook;
+  /** Payers that have code (EIP-7702, or a wallet was deployed since the claim): it must not run in the company of others. */
+  readonly withCode: readonly Hex[];
+  /**
+   * What each transfer would do in one transaction with the others, in this order; null when the node cannot run them at
+   * once, or when a payer has code, whose doing the refusal of the others may be.
+   */
+  readonly outlooks: readonly TransferOutlook[] | null;
+}
+
 /**
  * A signing key with its view of the chain. It signs, sends and looks; it never chooses a nonce. Every method rejects
  * with ChainUnavailableError when the chain fails, which never means that something did not happen.
@@ -40,10 +51,7 @@ export interface KeyLook {
 export interface SettlementWallet {
   readonly address: Hex;
   look(): Promise<KeyLook>;
-  /** What each transfer would do in one transaction with the others, in this order; null when the node cannot run them at once. */
-  simulate(
-    transfers: readonly Transfer[],
-  ): Promise<{ readonly look: KeyLook; readonly outlooks: readonly TransferOutlook[] | null }>;
+  simulate(transfers: readonly Transfer[]): Promise<SimulatedBatch>;
   /** One transfer goes to the token directly, several through Multicall3 with `allowFailure`. */
   signTransfers(transfers: readonly Transfer[], evmNonce: bigint, fees: FeeQuote): Promise<SignedTransaction>;
   /** The same transaction at another price. */
