@@ -1,4 +1,4 @@
-import { Module } from '@nestjs/common';
+import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import type { Pool } from 'pg';
 import { Journal } from '@tollbox/ledger/infrastructure/journal';
 import { LedgerModule } from '@tollbox/ledger/ledger.module';
@@ -9,6 +9,7 @@ import { networkOf } from '@tollbox/platform/config/networks';
 import { PG_POOL } from '@tollbox/platform/database/pg-pool';
 import { SANDBOX_PAYMENTS } from '@tollbox/platform/operations/operation-payments';
 import { ExportDatasetFile } from './application/export-dataset';
+import { KnownNames } from './application/known-names';
 import { AGEING_REPORT } from './application/ports/ageing-report';
 import { DEBT_BOOK } from './application/ports/debt-book';
 import { EXPORT_FORMAT_TABLE, type ExportFormat, type ExportFormatName } from './application/ports/export-encoder';
@@ -67,6 +68,7 @@ const EXPORT_FORMAT_VALUES: Readonly<Record<ExportFormatName, ExportFormat>> = {
   ],
   providers: [
     ShowPayment,
+    KnownNames,
     ExportDatasetFile,
     SecondKey,
     WriteOffDebt,
@@ -87,4 +89,9 @@ const EXPORT_FORMAT_VALUES: Readonly<Record<ExportFormatName, ExportFormat>> = {
   ],
   exports: [FinanceReadModule],
 })
-export class FinanceModule {}
+export class FinanceModule {
+  /** @param operations module that exports OperationRegistry: what is sold can be asked for before it has earned */
+  static forGateway(operations: Type): DynamicModule {
+    return { module: FinanceModule, imports: [operations] };
+  }
+}

@@ -6,6 +6,7 @@ import type { PaymentDetail } from '@tollbox/finance/domain/payment-records';
 import { PG_POOL } from '@tollbox/platform/database/pg-pool';
 import { SANDBOX_PAYMENTS, type OperationPayments } from '@tollbox/platform/operations/operation-payments';
 import { PAY_TO, startTestApp, type TestApp } from '../platform/support/test-app';
+import { SoldModule } from '../support/finance/sold';
 
 const ALICE = `0x${'a'.repeat(40)}`;
 const BOB = `0x${'b'.repeat(40)}`;
@@ -27,7 +28,7 @@ describe('the finance API', () => {
   let token: string;
 
   beforeEach(async () => {
-    test = await startTestApp({ imports: [FinanceModule] });
+    test = await startTestApp({ imports: [FinanceModule.forGateway(SoldModule)] });
     pool = test.app.get<Pool>(PG_POOL);
     ({ token } = await test.key('finance'));
   });

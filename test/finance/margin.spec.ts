@@ -61,7 +61,7 @@ describe('margins and daily sums', () => {
     const create = await books.queued({ operation: 'sandbox.create', priceAtomic: 10_000n });
     await sandboxOf('sb-one', create, exec);
     await sandboxOf('sb-two');
-    const cost = { subject: create.operationId, operationId: create.operationId, event: 'provider_cost', amount: 5n };
+    const cost = { subject: create.operationId, operationId: create.operationId, event: 'provider_cost' as const, amount: 5n };
     await books.post({ ...cost, debit: 'provider_cost', credit: 'provider_payable' });
 
     expect(await byOperation()).toMatchObject([

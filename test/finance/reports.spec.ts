@@ -6,6 +6,7 @@ import { revenueAnswer, type RevenueAnswer } from '@tollbox/finance/http/revenue
 import { broadcast, debtWrittenOff, failed, settled } from '@tollbox/ledger/domain/postings/payment';
 import { PG_POOL } from '@tollbox/platform/database/pg-pool';
 import { startTestApp, type TestApp } from '../platform/support/test-app';
+import { SoldModule } from '../support/finance/sold';
 import { ALICE, BOB, Books, NETWORK } from './books';
 
 const today = (): string => new Date().toISOString().slice(0, 10);
@@ -16,7 +17,7 @@ describe('what finance reads from the books', () => {
   let token: string;
 
   beforeEach(async () => {
-    test = await startTestApp({ imports: [FinanceModule] });
+    test = await startTestApp({ imports: [FinanceModule.forGateway(SoldModule)] });
     books = new Books(test.app.get<Pool>(PG_POOL));
     ({ token } = await test.key('finance'));
   });
@@ -44,7 +45,7 @@ describe('what finance reads from the books', () => {
       expect(await events({ account: 'authorized', wallet: ALICE })).toEqual(['broadcast', 'executed']);
       expect(await events({ event: 'executed', account: 'revenue:sandbox.create' })).toEqual(['executed']);
       expect(await events({ asset: 'ETH' })).toEqual([]);
-      expect(await events({ account: 'nonsense' })).toEqual([]);
+      expect(await events({ account: 'revenue:sandbox.status' })).toEqual([]);
       expect(await events({ from: new Date(Date.now() + 60_000).toISOString() })).toEqual([]);
       expect((await entries({ account: 'treasury' })).entries).toMatchObject([
         { debit_account: 'treasury', credit_account: 'in_flight', amount: '1000', asset: 'USDC', network: NETWORK, leg: 1 },
@@ -154,6 +155,10 @@ describe('finance reports', () => {
 
   it.each([
     ['entries?account=', 'account'],
+    ['entries?account=tresury', 'account', 'did you mean `treasury`'],
+    ['entries?event=execute', 'event', 'did you mean `executed`'],
+    ['revenue?operation=sandbox.dream', 'operation', 'one of '],
+    ['entries?limit=100000', 'limit', 'from 1 to 200'],
     ['entries?cursor=AAAA', 'cursor'],
     ['entries?subject=me', 'subject'],
     ['entries?limit=201', 'limit'],
@@ -166,13 +171,17 @@ describe('finance reports', () => {
     ['revenue?limit=1001', 'limit'],
     [`revenue?group_by=day,wallet&cursor=${Buffer.from('["2026-11-02"]').toString('base64url')}`, 'cursor'],
     ['ageing?at=now', ''],
-  ])('refuse %s and say which parameter', async (path, parameter) => {
+  ])('refuse %s and say which parameter', async (path, parameter, message = 'it must be') => {
     const answer = await test.app.inject({ url: `/finance/${path}`, headers: { authorization: `Bearer ${token}` } });
     expect(answer.statusCode).toBe(400);
     expect(answer.json()).toMatchObject({
       code: 'invalid_query',
       suggestion: expect.stringContaining('details'),
-      details: [{ path: parameter === '' ? [] : [parameter] }],
+      details: [
+        parameter === ''
+          ? { path: [], message: expect.stringContaining('no parameter of this route') }
+          : { path: [parameter], message: expect.stringContaining(message) },
+      ],
     });
   });
 });

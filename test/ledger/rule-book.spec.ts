@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { ACCOUNTS, definitionOf } from '@tollbox/ledger/domain/accounts';
+import { JOURNAL_EVENTS } from '@tollbox/ledger/domain/events';
 import { HELPERS, POSTING_EXAMPLES } from '../support/ledger/posting-examples';
 
 const ROOT = path.join(__dirname, '../..');
@@ -59,6 +60,11 @@ describe('docs/postings.md, the rule book', () => {
     expect(extra.map((row) => `docs/postings.md, Events: no example books ${row}`)).toEqual([]);
     expect(new Set(written).size).toBe(written.length);
     for (const [event, , , when] of tableUnder('Events')) expect(`${event}: ${when}`).toMatch(/: .{8,}/);
+  });
+
+  it('is of all events that the journal knows', () => {
+    const events = [...tableUnder('Events'), ...tableUnder('What the database books itself')].map(([event]) => event);
+    expect([...JOURNAL_EVENTS].sort()).toEqual([...new Set(events)].sort());
   });
 
   it('moves within one asset', () => {

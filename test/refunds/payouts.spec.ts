@@ -16,7 +16,7 @@ beforeEach(() => {
   wallet = privateKeyToAccount(devPrivateKey(wallets++)).address.toLowerCase() as Hex;
 });
 afterEach(async () => {
-  const leftovers = await world.refunds.list({ state: 'queued' }, 200);
+  const leftovers = await world.refunds.list({ state: 'queued' }, 200, null);
   for (const { id } of leftovers.refunds) await world.refunds.reject(id, 'end of the test', staffKey());
   await world.pool.query(`UPDATE leases SET expires_at = now() - interval '1 s'`);
 });

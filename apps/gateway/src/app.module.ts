@@ -30,7 +30,7 @@ export class GatewayModule {
         CreditsModule.forGateway(SandboxesModule),
         PaymentsModule.forGateway(SandboxesModule),
         SandboxesHttpModule.forRoot([FinanceReadModule]),
-        FinanceModule,
+        FinanceModule.forGateway(SandboxesModule),
         RefundsModule.forGateway(),
         ReconciliationModule.forGateway(),
         AdminModule,

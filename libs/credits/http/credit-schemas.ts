@@ -1,7 +1,10 @@
 import { z } from 'zod';
+import { cursorOf, cursorSerial } from '@tollbox/platform/http/cursor';
+import { limitParameter } from '@tollbox/platform/http/query-parameters';
 
-const DEFAULT_LIMIT = 50;
-const MAX_LIMIT = 200;
+/** A place in a statement: the number of its line. */
+export const statementCursor = cursorOf(z.tuple([cursorSerial]));
+
 const atomic = (description: string) =>
   z
     .string()
@@ -10,14 +13,8 @@ const atomic = (description: string) =>
 
 /** Query of GET /v1/credits. */
 export const creditsQuery = z.strictObject({
-  limit: z
-    .string()
-    .regex(/^[0-9]{1,4}$/, 'a whole number')
-    .transform(Number)
-    .pipe(z.number().int().min(1).max(MAX_LIMIT))
-    .default(DEFAULT_LIMIT)
-    .describe(`Lines of the statement: 1 to ${MAX_LIMIT}, ${DEFAULT_LIMIT} by default.`),
-  cursor: z.string().max(40).optional().describe('`next_cursor` of the page before.'),
+  limit: limitParameter('Lines of the statement'),
+  cursor: statementCursor.parameter,
 });
 
 export const tokenAnswer = z.object({

@@ -10,7 +10,7 @@ import { RevokeToken } from '../application/revoke-token';
 import { ShowCredits, type Credits } from '../application/show-credits';
 import { TopUpOperation } from '../application/topup.operation';
 import type { TopUpBody } from '../domain/topup';
-import { creditsAnswer, creditsQuery, tokenAnswer } from './credit-schemas';
+import { creditsAnswer, creditsQuery, statementCursor, tokenAnswer } from './credit-schemas';
 
 /** Prepaid credits: buy them, look at them, take a token back. */
 @Controller('v1/credits')
@@ -35,7 +35,7 @@ export class CreditsController {
   @Owner({ summary: 'Your prepaid credits: balance, tokens and statement', query: creditsQuery, answer: creditsAnswer })
   async show(@CurrentOwner() owner: Wallet, @Query() query: unknown): Promise<z.output<typeof creditsAnswer>> {
     const { limit, cursor } = parseOrRefuse(creditsQuery, query, 'invalid_query');
-    return answerOf(await this.credits.show(owner, limit, cursor));
+    return answerOf(await this.credits.show(owner, limit, cursor === undefined ? undefined : BigInt(cursor[0])));
   }
 
   @Delete('tokens/:sha256')
@@ -45,7 +45,7 @@ export class CreditsController {
   }
 }
 
-function answerOf({ wallet, balance, tokens, statement, nextCursor }: Credits): z.output<typeof creditsAnswer> {
+function answerOf({ wallet, balance, tokens, statement, nextLine }: Credits): z.output<typeof creditsAnswer> {
   const usable = balance.balanceAtomic - balance.heldAtomic - balance.pendingAtomic - balance.debtAtomic;
   return {
     wallet,
@@ -65,7 +65,7 @@ function answerOf({ wallet, balance, tokens, statement, nextCursor }: Credits): 
       operation_id: entry.operationId,
       payment_id: entry.paymentId,
     })),
-    next_cursor: nextCursor,
+    next_cursor: nextLine === null ? null : statementCursor.encode([nextLine.toString()]),
   };
 }
 

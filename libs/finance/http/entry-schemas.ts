@@ -1,19 +1,21 @@
 import { z } from 'zod';
-import { cursorInstant, cursorOf, cursorSerial, limitParameter } from '@tollbox/platform/http/cursor';
-import { atomic, instant, time, walletParameter } from './query-parts';
+import { JOURNAL_EVENTS } from '@tollbox/ledger/domain/events';
+import { cursorInstant, cursorOf, cursorSerial } from '@tollbox/platform/http/cursor';
+import { instantParameter, limitParameter, textParameter, walletParameter } from '@tollbox/platform/http/query-parameters';
+import { atomic, time } from './query-parts';
 
 /** A place in the journal: when the entry was recorded, and its id. */
 export const entryCursor = cursorOf(z.tuple([cursorInstant, cursorSerial]));
 
 /** Query of GET /finance/entries. */
 export const entriesQuery = z.strictObject({
-  account: z.string().min(1).max(120).optional().describe('Code of an account on either side, for example `treasury`.'),
+  account: textParameter(120, 'Code of an account on either side, for example `treasury` or `revenue:sandbox.exec`.'),
   subject: z.uuid().optional().describe('What the event happened to: a payment, a refund, a receipt.'),
-  event: z.string().min(1).max(100).optional().describe('Event, for example `executed`; see docs/postings.md.'),
+  event: z.enum(JOURNAL_EVENTS).optional().describe('Event; see docs/postings.md.'),
   wallet: walletParameter('Wallet of the buyer.'),
   asset: z.enum(['USDC', 'ETH', 'USD']).optional(),
-  from: instant('Recorded at or after this time (ISO 8601).'),
-  to: instant('Recorded before this time (ISO 8601).'),
+  from: instantParameter('Recorded at or after this time (ISO 8601).'),
+  to: instantParameter('Recorded before this time (ISO 8601).'),
   limit: limitParameter('Entries'),
   cursor: entryCursor.parameter,
 });

@@ -6,20 +6,15 @@ import { CurrentStaff, type StaffCaller } from '@tollbox/platform/access/current
 import { AuditLog } from '@tollbox/platform/audit/audit-log';
 import { TollboxError } from '@tollbox/platform/errors/tollbox-error';
 import { parseOrRefuse } from '@tollbox/platform/http/parse-or-refuse';
+import { requiredInstant } from '@tollbox/platform/http/query-parameters';
 import { Staff } from '@tollbox/platform/routes/access.decorators';
 import { ExportDatasetFile } from '../application/export-dataset';
 import { EXPORT_FORMATS } from '../application/ports/export-encoder';
 import { EXPORT_DATASETS, isExportName } from '../domain/export/dataset';
 
-const moment = (description: string) =>
-  z.iso
-    .datetime({ offset: true })
-    .transform((text) => new Date(text))
-    .describe(description);
-
 const exportQuery = z
-  .strictObject({ from: moment('From this time on (ISO 8601).'), to: moment('Before this time (ISO 8601).') })
-  .refine(({ from, to }) => from < to, { message: '`to` must be after `from`', path: ['to'] });
+  .strictObject({ from: requiredInstant('From this time on (ISO 8601).'), to: requiredInstant('Before this time (ISO 8601).') })
+  .refine(({ from, to }) => from < to, { message: 'a time after `from`', path: ['to'] });
 
 const FILES = Object.keys(EXPORT_DATASETS).flatMap((name) => EXPORT_FORMATS.map((format) => `${name}.${format}`));
 

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import type { AccountBalance, TrialBalance } from '@tollbox/ledger/application/ports/ledger-queries';
-import { atomic, instant, signedAtomic, time } from './query-parts';
+import { instantParameter } from '@tollbox/platform/http/query-parameters';
+import { atomic, signedAtomic, time } from './query-parts';
 
 /** Query of GET /finance/accounts and /finance/trial-balance. */
 export const balanceQuery = z.strictObject({
-  at: instant('Entries before this time (ISO 8601); all of them by default.'),
+  at: instantParameter('Entries before this time (ISO 8601); all of them by default.'),
   basis: z
     .enum(['recorded', 'event'])
     .default('recorded')

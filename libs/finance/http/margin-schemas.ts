@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { cursorInstant, cursorOf, limitParameter } from '@tollbox/platform/http/cursor';
+import { cursorInstant, cursorOf } from '@tollbox/platform/http/cursor';
+import { limitParameter } from '@tollbox/platform/http/query-parameters';
 import { dayParameters, signedAtomic, time } from './query-parts';
 
 export const sandboxPlace = cursorOf(z.tuple([cursorInstant, z.string().regex(/^sb-[A-Za-z0-9]{1,64}$/)]));

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { cursorInstant, cursorOf, limitParameter } from '@tollbox/platform/http/cursor';
-import { atomic, time, walletParameter } from './query-parts';
+import { cursorInstant, cursorOf } from '@tollbox/platform/http/cursor';
+import { limitParameter, walletParameter } from '@tollbox/platform/http/query-parameters';
+import { atomic, time } from './query-parts';
 
 /** A place among debts: since when, and whose. */
 export const debtCursor = cursorOf(z.tuple([cursorInstant, z.uuid()]));

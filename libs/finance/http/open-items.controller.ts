@@ -1,8 +1,7 @@
 import { Body, Controller, Get, Headers, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
-import { z } from 'zod';
 import { CurrentStaff, type StaffCaller } from '@tollbox/platform/access/current-staff.decorator';
-import { TollboxError } from '@tollbox/platform/errors/tollbox-error';
 import { parseOrRefuse } from '@tollbox/platform/http/parse-or-refuse';
+import { recordId } from '@tollbox/platform/http/record-id';
 import { Staff } from '@tollbox/platform/routes/access.decorators';
 import { OPEN_ITEMS, type OpenItems } from '../application/ports/open-items';
 import { WriteOffDebt, type WrittenOff } from '../application/write-off-debt';
@@ -61,8 +60,7 @@ export class OpenItemsController {
     @CurrentStaff() staff: StaffCaller,
   ): Promise<WrittenOff> {
     const { reason } = parseOrRefuse(writeOffBody, body);
-    if (!z.uuid().safeParse(id).success) throw new TollboxError('not_found', { message: 'There is no payment with this id.' });
-    return this.writeOffDebt.run(id, reason, staff, approvalKey);
+    return this.writeOffDebt.run(recordId(id, 'payment'), reason, staff, approvalKey);
   }
 
   @Get('credits')

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { cursorInstant, cursorOf, limitParameter } from '@tollbox/platform/http/cursor';
+import { cursorInstant, cursorOf } from '@tollbox/platform/http/cursor';
+import { instantParameter, limitParameter, transactionParameter, walletParameter } from '@tollbox/platform/http/query-parameters';
 import { PAYMENT_STATES } from '@tollbox/payments/domain/payment-state';
-import { atomic, instant, operationParameter, time, walletParameter } from './query-parts';
+import { atomic, operationParameter, time } from './query-parts';
 
 /** A place in the list: when the payment was claimed, and its id. */
 export const paymentCursor = cursorOf(z.tuple([cursorInstant, z.uuid()]));
@@ -12,14 +13,9 @@ export const paymentsQuery = z.strictObject({
   state: z.enum(PAYMENT_STATES).optional().describe('State now.'),
   operation: operationParameter,
   operation_id: z.uuid().optional().describe('Id of the operation that was bought.'),
-  transaction: z
-    .string()
-    .regex(/^0x[0-9a-fA-F]{64}$/, 'a transaction hash: 0x and 64 hex digits')
-    .transform((text) => text.toLowerCase())
-    .optional()
-    .describe('Transaction that settled it.'),
-  from: instant('Claimed at or after this time (ISO 8601).'),
-  to: instant('Claimed before this time (ISO 8601).'),
+  transaction: transactionParameter('Transaction that settled it.'),
+  from: instantParameter('Claimed at or after this time (ISO 8601).'),
+  to: instantParameter('Claimed before this time (ISO 8601).'),
   limit: limitParameter('Payments'),
   cursor: paymentCursor.parameter,
 });

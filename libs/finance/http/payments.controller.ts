@@ -1,11 +1,12 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
-import { z } from 'zod';
-import { TollboxError } from '@tollbox/platform/errors/tollbox-error';
 import { parseOrRefuse } from '@tollbox/platform/http/parse-or-refuse';
+import { recordId } from '@tollbox/platform/http/record-id';
 import { Staff } from '@tollbox/platform/routes/access.decorators';
+import { KnownNames } from '../application/known-names';
 import { PAYMENTS_READ_MODEL, type PaymentsReadModel } from '../application/ports/payments-read-model';
 import { ShowPayment } from '../application/show-payment';
 import type { PaymentDetail } from '../domain/payment-records';
+import { refuseUnknownName } from './known-name';
 import { paymentAnswer, paymentCursor, paymentsAnswer, paymentsQuery, type PaymentsAnswer } from './payment-schemas';
 
 /** What was paid, by whom, for what, and what became of it. */
@@ -14,6 +15,7 @@ export class PaymentsController {
   constructor(
     @Inject(PAYMENTS_READ_MODEL) private readonly readModel: PaymentsReadModel,
     private readonly showPayment: ShowPayment,
+    private readonly known: KnownNames,
   ) {}
 
   @Get()
@@ -25,6 +27,7 @@ export class PaymentsController {
   })
   async list(@Query() query: unknown): Promise<PaymentsAnswer> {
     const { limit, cursor, operation_id, ...filter } = parseOrRefuse(paymentsQuery, query, 'invalid_query');
+    if (filter.operation !== undefined) refuseUnknownName('operation', filter.operation, await this.known.soldOperations());
     const after = cursor === undefined ? undefined : { claimedAt: cursor[0], id: cursor[1] };
     const page = await this.readModel.page({ ...filter, operationId: operation_id }, after, limit);
     const last = page.payments.at(-1);
@@ -42,8 +45,6 @@ export class PaymentsController {
     answer: paymentAnswer,
   })
   show(@Param('id') id: string): Promise<PaymentDetail> {
-    // A text that is no UUID names no payment; PostgreSQL would fail on it.
-    if (!z.uuid().safeParse(id).success) throw new TollboxError('not_found', { message: 'There is no payment with this id.' });
-    return this.showPayment.run(id);
+    return this.showPayment.run(recordId(id, 'payment'));
   }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { PeriodClose } from '@tollbox/ledger/domain/period';
-import { cursorOf, limitParameter } from '@tollbox/platform/http/cursor';
+import { cursorOf } from '@tollbox/platform/http/cursor';
+import { limitParameter } from '@tollbox/platform/http/query-parameters';
 import { atomic, time } from './query-parts';
 
 /** A place among closes: how many there were before. */

@@ -1,25 +1,11 @@
 import { z } from 'zod';
-import { TollboxError } from '@tollbox/platform/errors/tollbox-error';
+import { refusedParameter } from '@tollbox/platform/http/parameter-issues';
+import { textParameter } from '@tollbox/platform/http/query-parameters';
 import { MAX_REPORT_DAYS, reportDays, type ReportDays } from '../domain/report-days';
 
 /** Parts that the queries and answers of the finance API share. */
 
-export const instant = (description: string) =>
-  z.iso
-    .datetime({ offset: true })
-    .transform((text) => new Date(text))
-    .optional()
-    .describe(description);
-
-export const walletParameter = (description: string) =>
-  z
-    .string()
-    .regex(/^0x[0-9a-fA-F]{40}$/, 'an EVM address: 0x and 40 hex digits')
-    .transform((text) => text.toLowerCase())
-    .optional()
-    .describe(description);
-
-export const operationParameter = z.string().min(1).max(100).optional().describe('Operation, for example `sandbox.exec`.');
+export const operationParameter = textParameter(100, 'Operation, for example `sandbox.exec`; one that is or was sold.');
 
 /** A whole amount as a decimal text: a JSON number cannot hold it. */
 export const atomic = z
@@ -36,7 +22,7 @@ export const time = z.iso.datetime();
 
 const day = (description: string) =>
   z.iso
-    .date()
+    .date({ error: 'a day, for example `2026-11-01`' })
     .transform((text) => new Date(`${text}T00:00:00.000Z`))
     .optional()
     .describe(description);
@@ -51,6 +37,5 @@ export const dayParameters = {
 export function daysOrRefuse(asked: { from?: Date | undefined; to?: Date | undefined }, nowMs: number): ReportDays {
   const days = reportDays(asked, nowMs);
   if (days !== undefined) return days;
-  const message = `\`to\` must be 1 to ${MAX_REPORT_DAYS} days after \`from\``;
-  throw new TollboxError('invalid_query', { details: [{ code: 'custom', path: ['to'], message }] });
+  throw refusedParameter('to', asked.to?.toISOString().slice(0, 10), `1 to ${MAX_REPORT_DAYS} days after \`from\``);
 }

@@ -1,12 +1,14 @@
 import { Controller, Get, Inject, Query } from '@nestjs/common';
 import { z } from 'zod';
 import { CLOCK, type Clock } from '@tollbox/platform/clock/clock';
-import { TollboxError } from '@tollbox/platform/errors/tollbox-error';
+import { refusedParameter } from '@tollbox/platform/http/parameter-issues';
 import { parseOrRefuse } from '@tollbox/platform/http/parse-or-refuse';
 import { Staff } from '@tollbox/platform/routes/access.decorators';
+import { KnownNames } from '../application/known-names';
 import { AGEING_REPORT, type AgeingReport } from '../application/ports/ageing-report';
 import { REVENUE_REPORT, type RevenueReport } from '../application/ports/revenue-report';
 import { ageingAnswer, toAgeingAnswer, type AgeingAnswer } from './ageing-schemas';
+import { refuseUnknownName } from './known-name';
 import { daysOrRefuse } from './query-parts';
 import { revenueAnswer, revenueCursor, revenueQuery, type RevenueAnswer } from './revenue-schemas';
 
@@ -19,6 +21,7 @@ export class ReportsController {
     @Inject(REVENUE_REPORT) private readonly revenueReport: RevenueReport,
     @Inject(AGEING_REPORT) private readonly ageingReport: AgeingReport,
     @Inject(CLOCK) private readonly clock: Clock,
+    private readonly known: KnownNames,
   ) {}
 
   @Get('revenue')
@@ -28,13 +31,12 @@ export class ReportsController {
     query: revenueQuery,
     answer: revenueAnswer,
   })
-  async revenue(@Query() query: unknown): Promise<RevenueAnswer> {
+  async revenue(@Query() query: Record<string, unknown>): Promise<RevenueAnswer> {
     const { from, to, group_by: groupBy, cursor, limit, ...filter } = parseOrRefuse(revenueQuery, query, 'invalid_query');
+    if (filter.operation !== undefined) refuseUnknownName('operation', filter.operation, await this.known.soldOperations());
     const days = daysOrRefuse({ from, to }, this.clock.nowMs());
-    if (cursor !== undefined && cursor.length !== groupBy.length) {
-      const message = 'this cursor is of a report with another group_by';
-      throw new TollboxError('invalid_query', { details: [{ code: 'custom', path: ['cursor'], message }] });
-    }
+    if (cursor !== undefined && cursor.length !== groupBy.length)
+      throw refusedParameter('cursor', query.cursor, 'a cursor of a report with the same `group_by`');
     const page = await this.revenueReport.page({ ...filter, days, groupBy }, cursor, limit);
     const last = page.rows.at(-1);
     return {

@@ -1,23 +1,26 @@
 import { z } from 'zod';
-import { cursorOf, limitParameter } from '@tollbox/platform/http/cursor';
+import { cursorOf } from '@tollbox/platform/http/cursor';
+import { limitParameter, walletParameter } from '@tollbox/platform/http/query-parameters';
 import { REVENUE_KEYS, type RevenueKey } from '../application/ports/revenue-report';
-import { atomic, dayParameters, operationParameter, signedAtomic, walletParameter } from './query-parts';
+import { atomic, dayParameters, operationParameter, signedAtomic } from './query-parts';
 
 /** The keys of a row, which are unique in the report. */
 export const revenueCursor = cursorOf(z.array(z.string().max(120)).min(1).max(REVENUE_KEYS.length));
 
 const isKey = (text: string): text is RevenueKey => (REVENUE_KEYS as readonly string[]).includes(text);
 
+const GROUPS = `any of ${REVENUE_KEYS.join(', ')}, comma-separated, each once`;
+
 /** Query of GET /finance/revenue. */
 export const revenueQuery = z.strictObject({
   ...dayParameters,
   group_by: z
     .string()
-    .max(60)
+    .max(60, GROUPS)
     .transform((text, context) => {
       const asked = text.split(',');
       if (asked.every(isKey) && new Set(asked).size === asked.length) return REVENUE_KEYS.filter((key) => asked.includes(key));
-      context.addIssue({ code: 'custom', message: `comma-separated, each once: ${REVENUE_KEYS.join(', ')}` });
+      context.addIssue({ code: 'custom', message: GROUPS });
       return z.NEVER;
     })
     .default(['day'])

@@ -1,10 +1,11 @@
 import type { AccountCode } from './accounts';
+import type { JournalEvent } from './events';
 
 /** One row of the journal: `amount` moves from the credit account to the debit account. */
 export interface Posting {
   /** Id of the thing that the event happened to: a payment, a refund, a receipt, a sandbox. */
   readonly subject: string;
-  readonly event: string;
+  readonly event: JournalEvent;
   /** Counts how often the same event happened to the subject; 1 unless given. */
   readonly round?: number;
   /** Tells the rows of one event apart; 1 unless given. */

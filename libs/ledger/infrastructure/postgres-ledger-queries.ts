@@ -16,6 +16,11 @@ export class PostgresLedgerQueries implements LedgerQueries {
     return (await this.balances(moment, code))[0];
   }
 
+  async accountCodes(): Promise<readonly string[]> {
+    const { rows } = await this.pool.query<{ code: string }>('SELECT code FROM ledger_accounts');
+    return rows.map(({ code }) => code);
+  }
+
   private balances({ at, basis = 'recorded' }: Moment, code: string | null): Promise<AccountBalance[]> {
     return inTransaction(this.pool, async (client) => {
       await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');

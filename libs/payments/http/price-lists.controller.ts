@@ -1,23 +1,16 @@
 import { Controller, Get, Inject, Query } from '@nestjs/common';
 import { z } from 'zod';
 import { parseOrRefuse } from '@tollbox/platform/http/parse-or-refuse';
+import { limitParameter } from '@tollbox/platform/http/query-parameters';
 import { Staff } from '@tollbox/platform/routes/access.decorators';
 import { PRICE_LIST_STORE, type PriceListStore } from '../application/ports/price-list-store';
 import { priceListSchema } from '../domain/pricing';
 
-const MAX_LIMIT = 100;
-
 const priceListsQuery = z.strictObject({
-  limit: z
-    .string()
-    .regex(/^[0-9]{1,3}$/, 'a whole number')
-    .transform(Number)
-    .pipe(z.number().int().min(1).max(MAX_LIMIT))
-    .default(20)
-    .describe(`Lists on a page: 1 to ${MAX_LIMIT}, 20 by default.`),
+  limit: limitParameter('Lists', 100, 20),
   before_version: z
     .string()
-    .regex(/^[1-9][0-9]{0,8}$/, 'a version')
+    .regex(/^[1-9][0-9]{0,8}$/, 'the number of a version')
     .transform(Number)
     .optional()
     .describe('Only versions below this one: `next_before_version` of the page before.'),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 const MAX_CURSOR_LENGTH = 600;
+const NO_CURSOR = 'a cursor of this list: `next_cursor` of the page before';
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
 
 /** A time in a cursor: ISO 8601 in UTC, to the millisecond, as the database keeps it. */
@@ -26,11 +27,11 @@ export function cursorOf<Place extends readonly unknown[]>(place: z.ZodType<Plac
     encode: (value) => Buffer.from(JSON.stringify(value), 'utf8').toString('base64url'),
     parameter: z
       .string()
-      .max(MAX_CURSOR_LENGTH)
+      .max(MAX_CURSOR_LENGTH, NO_CURSOR)
       .transform((text, context) => {
         const parsed = place.safeParse(jsonOf(text));
         if (parsed.success) return parsed.data;
-        context.addIssue({ code: 'custom', message: 'not a cursor of this list: take `next_cursor` of the page before' });
+        context.addIssue({ code: 'custom', message: NO_CURSOR });
         return z.NEVER;
       })
       .optional()
@@ -45,13 +46,3 @@ function jsonOf(text: string): unknown {
     return undefined;
   }
 }
-
-/** The `limit` parameter of a list. */
-export const limitParameter = (what: string, max = 200, fallback = 50) =>
-  z
-    .string()
-    .regex(/^[0-9]{1,4}$/, 'a whole number')
-    .transform(Number)
-    .pipe(z.number().int().min(1).max(max))
-    .default(fallback)
-    .describe(`${what} on a page: 1 to ${max}, ${fallback} by default.`);

@@ -1,12 +1,13 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { TollboxError } from '../errors/tollbox-error';
+import { toParameterIssues } from './parameter-issues';
 import { toIssueDetails } from './zod-issues';
 
 const MAX_ISSUES = 50;
 
 /**
  * Parses what a caller sent.
- * @throws TollboxError `invalid_body` or `invalid_query`, its details in the shape of BlockRun's issues
+ * @throws TollboxError `invalid_body` or `invalid_query`, its details in the shape of BlockRun's issues; those of a query say what is allowed
  */
 export function parseOrRefuse<Schema extends z.ZodType>(
   schema: Schema,
@@ -15,5 +16,9 @@ export function parseOrRefuse<Schema extends z.ZodType>(
 ): z.output<Schema> {
   const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
-  throw new TollboxError(code, { details: toIssueDetails(parsed.error, input).slice(0, MAX_ISSUES) });
+  const issues =
+    code === 'invalid_query'
+      ? toParameterIssues(parsed.error, input, schema instanceof z.ZodObject ? Object.keys(schema.shape) : [])
+      : toIssueDetails(parsed.error, input);
+  throw new TollboxError(code, { details: issues.slice(0, MAX_ISSUES) });
 }

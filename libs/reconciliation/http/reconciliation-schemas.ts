@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { cursorOf, cursorSerial, limitParameter } from '@tollbox/platform/http/cursor';
+import { cursorOf, cursorSerial } from '@tollbox/platform/http/cursor';
+import { limitParameter, textParameter } from '@tollbox/platform/http/query-parameters';
 import { ITEM_CLASS_NAMES, ITEM_STATES, RESOLUTIONS } from '../domain/item';
 
 /** A place in a list of runs or items: the number that the database gave. */
@@ -15,13 +16,12 @@ export const runsQuery = z.strictObject({ limit: limitParameter('Runs'), cursor:
 export const itemsQuery = z.strictObject({
   state: z.enum(ITEM_STATES).optional().describe('State now.'),
   class: z.enum(ITEM_CLASS_NAMES).optional().describe('Class of the difference; see docs/reconciliation.md.'),
-  subject: z
+  subject: textParameter(200, 'What it is about: id of a receipt or payment, or the name of a balance.'),
+  run: z
     .string()
-    .min(1)
-    .max(200)
+    .regex(/^[1-9][0-9]{0,17}$/, 'the id of a run')
     .optional()
-    .describe('What it is about: id of a receipt or payment, or the name of a balance.'),
-  run: serial.max(18).optional().describe('Items that were there in this run.'),
+    .describe('Items that were there in this run.'),
   limit: limitParameter('Items'),
   cursor: serialCursor.parameter,
 });

@@ -1,10 +1,14 @@
 import { TollboxError } from '@tollbox/platform/errors/tollbox-error';
-import { decodeRefundCursor, encodeRefundCursor } from '../domain/refund-cursor';
 import type { RefundLimits } from '../domain/refund';
-import type { RefundEventRecord, RefundFilter, RefundQueries, RefundRecord } from './ports/refund-queries';
+import type { RefundEventRecord, RefundFilter, RefundPlace, RefundQueries, RefundRecord } from './ports/refund-queries';
 import type { DecisionResult, RefundActor, RefundRequest, RefundStore } from './ports/refund-store';
 
 type RefundDetail = RefundRecord & { readonly events: readonly RefundEventRecord[] };
+
+export interface PageOfRefunds {
+  readonly refunds: readonly RefundRecord[];
+  readonly hasMore: boolean;
+}
 
 /** What finance does with refunds: request, approve, reject, look. */
 export class ManageRefunds {
@@ -48,21 +52,9 @@ export class ManageRefunds {
   }
 
   /** Newest request first. What is requested while somebody pages is before his first page. */
-  async list(
-    filter: RefundFilter,
-    limit: number,
-    cursor?: string,
-  ): Promise<{ refunds: RefundRecord[]; next_cursor: string | null }> {
-    const after = cursor === undefined ? null : decodeRefundCursor(cursor);
-    if (cursor !== undefined && after === null) {
-      const message = 'The cursor is not one of an earlier answer';
-      throw new TollboxError('invalid_query', { details: [{ code: 'custom', path: ['cursor'], message }] });
-    }
+  async list(filter: RefundFilter, limit: number, after: RefundPlace | null): Promise<PageOfRefunds> {
     const rows = await this.queries.page(filter, after, limit);
-    const refunds = rows.slice(0, limit);
-    const last = refunds.at(-1);
-    const hasMore = rows.length > limit && last !== undefined;
-    return { refunds, next_cursor: hasMore ? encodeRefundCursor({ requestedAt: last.requested_at, id: last.id }) : null };
+    return { refunds: rows.slice(0, limit), hasMore: rows.length > limit };
   }
 
   private decided(id: string, result: DecisionResult): Promise<RefundDetail> {

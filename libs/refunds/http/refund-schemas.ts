@@ -1,7 +1,10 @@
 import { z } from 'zod';
+import { cursorInstant, cursorOf } from '@tollbox/platform/http/cursor';
+import { limitParameter, walletParameter } from '@tollbox/platform/http/query-parameters';
 import { REFUND_KINDS, REFUND_STATES } from '../domain/refund';
 
-const MAX_LIMIT = 200;
+/** A place in the list: when the refund was requested, and its id. */
+export const refundCursor = cursorOf(z.tuple([cursorInstant, z.uuid()]));
 
 export const refundBody = z.strictObject({
   payment_id: z.uuid().describe('The payment that is given back. It goes to the wallet that paid, and to no other.'),
@@ -29,20 +32,9 @@ export const refundsQuery = z.strictObject({
   state: z.enum(REFUND_STATES).optional().describe('State now.'),
   kind: z.enum(REFUND_KINDS).optional().describe('How it is given back.'),
   payment_id: z.uuid().optional().describe('Refunds of this payment.'),
-  wallet: z
-    .string()
-    .regex(/^0x[0-9a-fA-F]{40}$/, 'an EVM address: 0x and 40 hex digits')
-    .transform((text) => text.toLowerCase())
-    .optional()
-    .describe('Refunds to this wallet.'),
-  limit: z
-    .string()
-    .regex(/^[0-9]{1,4}$/, 'a whole number')
-    .transform(Number)
-    .pipe(z.number().int().min(1).max(MAX_LIMIT))
-    .default(50)
-    .describe(`Refunds on a page: 1 to ${MAX_LIMIT}, 50 by default.`),
-  cursor: z.string().max(200).optional().describe('`next_cursor` of the page before.'),
+  wallet: walletParameter('Refunds to this wallet.'),
+  limit: limitParameter('Refunds'),
+  cursor: refundCursor.parameter,
 });
 
 const time = z.iso.datetime();
@@ -70,6 +62,7 @@ const refundRecord = z.object({
 });
 
 export const refundsAnswer = z.object({ refunds: z.array(refundRecord), next_cursor: z.string().nullable() });
+export type RefundsAnswer = z.output<typeof refundsAnswer>;
 
 const refundEvent = z.object({
   id: z.string(),

@@ -1,20 +1,21 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
-import { z } from 'zod';
 import { CurrentStaff, type StaffCaller } from '@tollbox/platform/access/current-staff.decorator';
-import { TollboxError } from '@tollbox/platform/errors/tollbox-error';
 import { parseOrRefuse } from '@tollbox/platform/http/parse-or-refuse';
+import { recordId } from '@tollbox/platform/http/record-id';
 import { Staff } from '@tollbox/platform/routes/access.decorators';
 import { ManageRefunds } from '../application/manage-refunds';
 import type { RefundActor } from '../application/ports/refund-store';
-import { refundBody, refundDetailAnswer, refundsAnswer, refundsQuery, rejectionBody } from './refund-schemas';
+import {
+  refundBody,
+  refundCursor,
+  refundDetailAnswer,
+  refundsAnswer,
+  refundsQuery,
+  rejectionBody,
+  type RefundsAnswer,
+} from './refund-schemas';
 
 const actorOf = ({ keyId, requestId, ip }: StaffCaller): RefundActor => ({ keyId, requestId, ip });
-
-/** A text that is no UUID names no refund; PostgreSQL would fail on it. */
-function idOf(text: string): string {
-  if (!z.uuid().safeParse(text).success) throw new TollboxError('not_found', { message: 'There is no refund with this id.' });
-  return text;
-}
 
 /** Money that is given back. */
 @Controller('finance/refunds')
@@ -45,7 +46,7 @@ export class RefundsController {
   @HttpCode(200)
   @Staff({ roles: ['finance'], summary: 'Approve a refund that another key requested', answer: refundDetailAnswer })
   approve(@Param('id') id: string, @CurrentStaff() staff: StaffCaller): ReturnType<ManageRefunds['approve']> {
-    return this.refunds.approve(idOf(id), actorOf(staff));
+    return this.refunds.approve(recordId(id, 'refund'), actorOf(staff));
   }
 
   @Post(':id/reject')
@@ -62,7 +63,7 @@ export class RefundsController {
     @CurrentStaff() staff: StaffCaller,
   ): ReturnType<ManageRefunds['reject']> {
     const { reason } = parseOrRefuse(rejectionBody, body);
-    return this.refunds.reject(idOf(id), reason, actorOf(staff));
+    return this.refunds.reject(recordId(id, 'refund'), reason, actorOf(staff));
   }
 
   @Get()
@@ -72,14 +73,20 @@ export class RefundsController {
     query: refundsQuery,
     answer: refundsAnswer,
   })
-  list(@Query() query: unknown): ReturnType<ManageRefunds['list']> {
+  async list(@Query() query: unknown): Promise<RefundsAnswer> {
     const { limit, cursor, ...filter } = parseOrRefuse(refundsQuery, query, 'invalid_query');
-    return this.refunds.list(filter, limit, cursor);
+    const after = cursor === undefined ? null : { requestedAt: cursor[0], id: cursor[1] };
+    const { refunds, hasMore } = await this.refunds.list(filter, limit, after);
+    const last = refunds.at(-1);
+    return {
+      refunds: [...refunds],
+      next_cursor: hasMore && last !== undefined ? refundCursor.encode([last.requested_at, last.id]) : null,
+    };
   }
 
   @Get(':id')
   @Staff({ roles: ['finance', 'auditor'], summary: 'One refund with its history', answer: refundDetailAnswer })
   show(@Param('id') id: string): ReturnType<ManageRefunds['show']> {
-    return this.refunds.show(idOf(id));
+    return this.refunds.show(recordId(id, 'refund'));
   }
 }

@@ -1,5 +1,11 @@
 import type { Pool } from 'pg';
-import type { RefundEventRecord, RefundFilter, RefundQueries, RefundRecord } from '../application/ports/refund-queries';
+import type {
+  RefundEventRecord,
+  RefundFilter,
+  RefundPlace,
+  RefundQueries,
+  RefundRecord,
+} from '../application/ports/refund-queries';
 
 /** An SQL time as ISO 8601 in UTC, to the millisecond. */
 const iso = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
@@ -15,11 +21,7 @@ const COLUMNS = [
 export class PostgresRefundQueries implements RefundQueries {
   constructor(private readonly pool: Pool) {}
 
-  async page(
-    filter: RefundFilter,
-    after: { requestedAt: string; id: string } | null,
-    limit: number,
-  ): Promise<readonly RefundRecord[]> {
+  async page(filter: RefundFilter, after: RefundPlace | null, limit: number): Promise<readonly RefundRecord[]> {
     const given = Object.entries(filter).filter(([, value]) => value !== undefined);
     const values: unknown[] = given.map(([, value]) => value as unknown);
     const conditions = given.map(([name], index) => `r.${name} = $${index + 1}`);

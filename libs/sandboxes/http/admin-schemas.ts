@@ -1,29 +1,20 @@
 import { z } from 'zod';
-import { cursorInstant, cursorOf, limitParameter } from '@tollbox/platform/http/cursor';
+import { cursorInstant, cursorOf } from '@tollbox/platform/http/cursor';
+import { instantParameter, limitParameter, walletParameter } from '@tollbox/platform/http/query-parameters';
 import { isSandboxId } from '../domain/sandbox-id';
 import { END_REASONS, SANDBOX_STATES } from '../domain/sandbox-state';
 
 /** A place in the list: when the sandbox was created, and its id. */
 export const sandboxCursor = cursorOf(z.tuple([cursorInstant, z.string().refine(isSandboxId)]));
 
-const instant = z.iso
-  .datetime({ offset: true })
-  .transform((text) => new Date(text))
-  .refine((date) => !Number.isNaN(date.getTime()), 'not a time');
-
 /** Query of GET /admin/sandboxes. Unknown parameters are refused: a misspelt filter must not look like a full list. */
 export const sandboxesQuery = z.strictObject({
-  owner: z
-    .string()
-    .regex(/^0x[0-9a-fA-F]{40}$/, 'an EVM address')
-    .toLowerCase()
-    .optional()
-    .describe('Wallet that owns the sandbox.'),
+  owner: walletParameter('Wallet that owns the sandbox.'),
   state: z.enum(SANDBOX_STATES).optional(),
   provider: z.enum(['container', 'modal']).optional(),
   reason: z.enum(END_REASONS).optional().describe('Why it ended or is ending.'),
-  created_from: instant.optional().describe('ISO 8601; inclusive.'),
-  created_to: instant.optional().describe('ISO 8601; exclusive.'),
+  created_from: instantParameter('Created at or after this time (ISO 8601).'),
+  created_to: instantParameter('Created before this time (ISO 8601).'),
   limit: limitParameter('Sandboxes'),
   cursor: sandboxCursor.parameter,
 });

@@ -42,6 +42,8 @@ export interface LedgerQueries {
   trialBalance(moment?: Moment): Promise<TrialBalance>;
   /** Undefined when no entry ever named the account. */
   balanceOf(code: string, moment?: Moment): Promise<AccountBalance | undefined>;
+  /** Of every account that an entry ever named. */
+  accountCodes(): Promise<readonly string[]>;
 }
 
 /** Nest's injection token of the LedgerQueries. */

@@ -1,4 +1,5 @@
 import { revenueAccount, type AccountCode } from '../accounts';
+import type { JournalEvent } from '../events';
 import { legs, type Move, type Posting } from '../posting';
 
 /** What the books need to know of a payment. */
@@ -131,7 +132,7 @@ function earned(payment: PaymentMoney): [AccountCode, bigint][] {
 }
 
 /** No money comes any more. `bearer` is who bears the price; null when it is not earned after all. */
-function lost(payment: PaymentMoney, event: string, from: PaymentPlace, bearer: AccountCode | null): Posting[] {
+function lost(payment: PaymentMoney, event: JournalEvent, from: PaymentPlace, bearer: AccountCode | null): Posting[] {
   const moves = earned(payment).map(([account, amount]): Move => {
     const keepsEarned = bearer !== null && account !== 'credits';
     return { debit: keepsEarned ? bearer : account, credit: from, amount };
@@ -140,12 +141,12 @@ function lost(payment: PaymentMoney, event: string, from: PaymentPlace, bearer: 
 }
 
 /** What a refused payment left as debt is its price. */
-function owed(payment: PaymentMoney, event: string, debit: AccountCode): Posting[] {
+function owed(payment: PaymentMoney, event: JournalEvent, debit: AccountCode): Posting[] {
   const move: Move = { debit, credit: 'customer_debt', amount: payment.priceAtomic };
   return legs({ ...common(payment), event, round: payment.round }, [move]);
 }
 
-function moved(payment: PaymentMoney, event: string, debit: AccountCode, credit: AccountCode): Posting[] {
+function moved(payment: PaymentMoney, event: JournalEvent, debit: AccountCode, credit: AccountCode): Posting[] {
   return legs({ ...common(payment), event, round: payment.round }, [{ debit, credit, amount: payment.amountAtomic }]);
 }
 

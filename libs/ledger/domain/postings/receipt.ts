@@ -1,4 +1,5 @@
 import type { AccountCode } from '../accounts';
+import type { JournalEvent } from '../events';
 import { legs, type Move, type Posting } from '../posting';
 
 /** A transfer to or from payTo that the postings of no payment hold. */
@@ -73,7 +74,7 @@ export function unbooked(receipt: Omit<ReceiptMoney, 'amountAtomic'>, rows: read
   );
 }
 
-function whole(receipt: ReceiptMoney, event: string, debit: AccountCode, credit: AccountCode): Posting[] {
+function whole(receipt: ReceiptMoney, event: JournalEvent, debit: AccountCode, credit: AccountCode): Posting[] {
   return legs({ ...common(receipt), event }, [{ debit, credit, amount: receipt.amountAtomic }]);
 }
 

@@ -1,3 +1,4 @@
+import type { JournalEvent } from '../events';
 import { legs, type Posting } from '../posting';
 
 /** What the books need to know of a refund. */
@@ -51,10 +52,10 @@ export function refundGasReturned(refund: RefundMoney, amountWei: bigint): Posti
 
 type Account = Posting['debit'];
 
-function moved(refund: RefundMoney, event: string, round: number, debit: Account, credit: Account): Posting[] {
+function moved(refund: RefundMoney, event: JournalEvent, round: number, debit: Account, credit: Account): Posting[] {
   return legs(common(refund, event, round), [{ debit, credit, amount: refund.amountAtomic }]);
 }
 
-function common({ id, operationId, wallet }: RefundMoney, event: string, round: number) {
+function common({ id, operationId, wallet }: RefundMoney, event: JournalEvent, round: number) {
   return { subject: id, event, round, operationId, wallet };
 }

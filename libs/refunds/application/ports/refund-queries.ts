@@ -41,9 +41,15 @@ export interface RefundFilter {
   readonly wallet?: string | undefined;
 }
 
+/** A place in the order newest request first. */
+export interface RefundPlace {
+  readonly requestedAt: string;
+  readonly id: string;
+}
+
 export interface RefundQueries {
   /** Newest request first; at most `limit` and one more, which tells whether there is another page. */
-  page(filter: RefundFilter, after: { requestedAt: string; id: string } | null, limit: number): Promise<readonly RefundRecord[]>;
+  page(filter: RefundFilter, after: RefundPlace | null, limit: number): Promise<readonly RefundRecord[]>;
   find(id: string): Promise<(RefundRecord & { readonly events: readonly RefundEventRecord[] }) | null>;
 }
 
