@@ -37,6 +37,7 @@ import { HttpFacilitator } from './infrastructure/http-facilitator';
 import { FacilitatorRepository } from './infrastructure/facilitator.repository';
 import { JsonRpc } from './infrastructure/json-rpc';
 import { PostgresPaymentSignals } from './infrastructure/payment-signals';
+import { payerCodeGasLimits, PostgresPayerCodeGas } from './infrastructure/postgres-payer-code-gas';
 import { PriceListRepository } from './infrastructure/price-list.repository';
 import { PaymentsRepository } from './infrastructure/payments.repository';
 import { PostgresSettlementControl } from './infrastructure/settlement-control';
@@ -98,6 +99,12 @@ function coreProviders(role: string): Provider[] {
       provide: PaymentSignalsLifecycle,
       inject: [PostgresPaymentSignals],
       useFactory: (signals: PostgresPaymentSignals) => new PaymentSignalsLifecycle(signals),
+    },
+    {
+      provide: PostgresPayerCodeGas,
+      inject: [PG_POOL, CONFIG],
+      useFactory: (pool: Pool, config: Config) =>
+        new PostgresPayerCodeGas(pool, networkOf(config).caip2, payerCodeGasLimits(config)),
     },
     {
       provide: ConcludeClaim,
@@ -180,11 +187,12 @@ function gatewayProviders(): Provider[] {
     },
     {
       provide: PayForOperation,
-      inject: [CONFIG, PaymentsRepository, ViemChain, ExecuteClaim, AwaitOutcome],
+      inject: [CONFIG, PaymentsRepository, ViemChain, PostgresPayerCodeGas, ExecuteClaim, AwaitOutcome],
       useFactory: async (
         config: Config,
         store: PaymentsRepository,
         chain: ViemChain,
+        payerCodeGas: PostgresPayerCodeGas,
         executor: ExecuteClaim,
         outcomes: AwaitOutcome,
       ) => {
@@ -201,7 +209,7 @@ function gatewayProviders(): Provider[] {
         return new PayForOperation(
           store,
           new VerifyPayment(networkOf(config), chain, recovery),
-          new ClaimPayment(store, chain, limits),
+          new ClaimPayment(store, chain, payerCodeGas, limits),
           executor,
           outcomes,
           { houseWallets: settlementWalletAddress(config), answersEarly: config.SETTLEMENT_MODE === 'auto' },
@@ -240,6 +248,7 @@ function workerProviders(): Provider[] {
         PG_POOL,
         PaymentsRepository,
         ViemChain,
+        PostgresPayerCodeGas,
         PostgresPaymentSignals,
         RecoverClaim,
         OperationRegistry,
@@ -250,6 +259,7 @@ function workerProviders(): Provider[] {
         pool: Pool,
         payments: PaymentsRepository,
         chain: ViemChain,
+        payerCodeGas: PostgresPayerCodeGas,
         signals: PostgresPaymentSignals,
         recover: RecoverClaim,
         operations: OperationRegistry,
@@ -265,6 +275,7 @@ function workerProviders(): Provider[] {
           payments,
           store: new SettlementRepository(pool, network.caip2, new Journal(network.caip2)),
           chain,
+          payerCodeGas,
           remote,
           wallets: (config.SETTLEMENT_PRIVATE_KEY ?? []).map(
             (key) => new RpcSettlementWallet(rpc, network, key, settlementGas(config)),

@@ -6,6 +6,7 @@ import { FollowBatches } from './application/follow-batches';
 import { KeyRail } from './application/key-rail';
 import { OpenBatches } from './application/open-batches';
 import type { EvmChain } from './application/ports/evm-chain';
+import type { PayerCodeGas } from './application/ports/payer-code-gas';
 import type { PaymentSignals, PaymentStore } from './application/ports/payment-store';
 import type { SettlementRail } from './application/ports/settlement-rail';
 import type { SettlementStore } from './application/ports/settlement-store';
@@ -24,6 +25,7 @@ export interface SettlementParts {
   readonly payments: PaymentStore;
   readonly store: SettlementStore;
   readonly chain: EvmChain;
+  readonly payerCodeGas: PayerCodeGas;
   /** One a signing key. */
   readonly wallets: readonly SettlementWallet[];
   /** Settles in place of the signing keys. */
@@ -41,7 +43,7 @@ function keyRail(parts: SettlementParts, wallet: SettlementWallet): SettlementRa
   const { config, store, chain, onProblem } = parts;
   const resolve = new ResolvePayment(chain);
   const open = new OpenBatches(store, wallet.address);
-  const sender = new SendBatch(store, chain, wallet, resolve, open, parts.phases, {
+  const sender = new SendBatch(store, chain, wallet, resolve, open, parts.payerCodeGas, parts.phases, {
     policy: {
       size: config.SETTLEMENT_BATCH_SIZE,
       maxAgeMs: config.SETTLEMENT_BATCH_AGE_MS,

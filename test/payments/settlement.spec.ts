@@ -214,6 +214,7 @@ describe('the settler', () => {
         storeBatch(first!, key!.address, payments, async (evmNonce) => ({
           ...(await key!.signTransfers(payments, evmNonce, fees)),
           evmNonce,
+          runsPayerCode: false,
         })),
       ),
     ).rejects.toThrow('held by another process');
@@ -260,6 +261,7 @@ describe('the settler', () => {
       const batch = await storeBatch(lease!, key!.address, payments, async () => ({
         ...(await key!.signTransfers(payments, pendingNonce, fees)),
         evmNonce: pendingNonce,
+        runsPayerCode: false,
       }));
       return batch.bytes;
     });

@@ -22,6 +22,8 @@ import { OperationRegistry, type Operation } from '@tollbox/platform/operations/
 /** Longer than one step of the clock, shorter than two. */
 export const LEASE_MS = 15_000;
 const BATCH = 100;
+/** No payer has code here. */
+const NO_CODE = { isUsedUp: () => Promise.resolve(false), isSpokenFor: () => Promise.resolve(false) };
 const NO_PHASES = { reached: () => undefined };
 
 export interface ProcessParts {
@@ -54,7 +56,7 @@ export function gateway(parts: ProcessParts): PayForOperation {
   };
   // Signatures are not what is interleaved here.
   const verify = { verify: () => Promise.resolve({ kind: 'verified', payerKind: 'eoa' }) } as unknown as VerifyPayment;
-  const claims = new ClaimPayment(parts.payments, parts.chain, limits);
+  const claims = new ClaimPayment(parts.payments, parts.chain, NO_CODE, limits);
   const execute = new ExecuteClaim(parts.payments, conclude, NO_PHASES, {
     leaseHolder: parts.name,
     leaseMs: 300_000_000, // no renewal falls into a run
@@ -103,7 +105,7 @@ function keyRail(parts: ProcessParts, wallet: SettlementWallet): KeyRail {
   const resolve = new ResolvePayment(parts.chain);
   const open = new OpenBatches(parts.settlements, wallet.address);
   const ceiling = { maxFeePerGasWei: 1_000n };
-  const sender = new SendBatch(parts.settlements, parts.chain, wallet, resolve, open, NO_PHASES, {
+  const sender = new SendBatch(parts.settlements, parts.chain, wallet, resolve, open, NO_CODE, NO_PHASES, {
     policy: { size: 2, maxAgeMs: 500, urgentBelowMs: 1_000 },
     maxInFlight: 2,
     ...ceiling,

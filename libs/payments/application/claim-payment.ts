@@ -3,6 +3,7 @@ import { REJECTIONS, type Rejection } from '../domain/authorization';
 import { mayClaimAgain } from '../domain/claim-decision';
 import type { Payment } from '../domain/payment';
 import { ChainUnavailableError, type EvmChain, type PayerSnapshot } from './ports/evm-chain';
+import type { PayerCodeGas } from './ports/payer-code-gas';
 import type { ClaimLimits, ClaimResult, NewClaim, PaymentStore } from './ports/payment-store';
 
 export type Claimed =
@@ -13,6 +14,7 @@ export type Claimed =
 
 const TOO_MANY_RETRY_AFTER_S = 2;
 const REFUSED_RETRY_AFTER_S = 600;
+const NO_GAS_RETRY_AFTER_S = 600;
 
 /**
  * Reserves the authorization and the payer's money for one operation. Balance and nonce are read at one block outside
@@ -22,11 +24,14 @@ export class ClaimPayment {
   constructor(
     private readonly store: PaymentStore,
     private readonly chain: EvmChain,
+    private readonly payerCodeGas: PayerCodeGas,
     private readonly limits: ClaimLimits,
   ) {}
 
   async claim(claim: NewClaim): Promise<Claimed> {
     const { payer, nonce } = claim.key;
+    if (claim.payerKind === 'contract' && (await this.payerCodeGas.isUsedUp()))
+      return this.knownOrThrow(claim, new TollboxError('contract_wallets_paused', { retryAfterSeconds: NO_GAS_RETRY_AFTER_S }));
     const first = await this.chain.payerSnapshot(payer, [nonce]).catch((error: unknown) => this.knownOrThrow(claim, error));
     if ('kind' in first) return first;
     // A twin of this request may have been claimed and settled since the look-up: then the nonce is used, by us.
@@ -63,7 +68,7 @@ export class ClaimPayment {
     }
   }
 
-  /** A payment that is known is answered also while the chain is away. */
+  /** A payment that is known is answered also while nothing new is taken. */
   private async knownOrThrow(claim: NewClaim, error: unknown): Promise<Claimed> {
     const payment = await this.store.find(claim.key);
     if (payment === null || mayClaimAgain(payment, claim.fingerprint)) throw error;

@@ -3,6 +3,7 @@ import { composeBatch, type BatchPolicy } from '../domain/batch-policy';
 import type { Hex } from '../domain/networks';
 import type { OpenBatch, OpenBatches } from './open-batches';
 import type { EvmChain } from './ports/evm-chain';
+import type { PayerCodeGas } from './ports/payer-code-gas';
 import type { SendReport } from './ports/settlement-rail';
 import type { Lease, QueuedPayment, SettlementStore, StoreBatch, StoredBatch, Verdict } from './ports/settlement-store';
 import type { KeyLook, SettlementWallet, SimulatedBatch, TransferOutlook } from './ports/settlement-wallet';
@@ -60,6 +61,7 @@ export class SendBatch {
     private readonly wallet: SettlementWallet,
     private readonly resolve: ResolvePayment,
     private readonly open: OpenBatches,
+    private readonly payerCodeGas: PayerCodeGas,
     private readonly phases: PhaseObserver,
     private readonly options: SendBatchOptions,
   ) {
@@ -111,7 +113,8 @@ export class SendBatch {
     const composed = composeBatch(candidates, this.options.policy);
     if (composed.kind === 'wait') return nothing(composed.forMs);
     const chosen = composed.batch.slice(0, this.largest).map(({ payment }) => payment);
-    const { look, outlooks, withCode } = await this.outlooksOf(chosen);
+    const runsPayerCode = composed.batch[0]?.payerKind === 'contract';
+    const { look, outlooks, withCode } = await this.outlooksOf(chosen, runsPayerCode);
     if (look.fees.maxFeePerGasWei > this.options.maxFeePerGasWei) {
       this.options.onProblem(new Error(`gas costs ${look.fees.maxFeePerGasWei} wei, more than the ceiling`), 'settlement waits');
       return nothing(CEILING_RETRY_MS);
@@ -136,16 +139,27 @@ export class SendBatch {
     const stored = await storeBatch(lease, this.wallet.address, payments, async (freeNonce) => {
       // Nonces of stored transactions count even when the node has forgotten them.
       const evmNonce = freeNonce > look.pendingNonce ? freeNonce : look.pendingNonce;
-      return { ...(await this.wallet.signTransfers(payments, evmNonce, look.fees)), evmNonce };
+      return { ...(await this.wallet.signTransfers(payments, evmNonce, look.fees)), evmNonce, runsPayerCode };
     });
     return { stored, payments, refused, lookAgainMs: null };
   }
 
-  private async outlooksOf(chosen: readonly QueuedPayment[]): Promise<SimulatedBatch> {
+  private async outlooksOf(chosen: readonly QueuedPayment[], runsPayerCode: boolean): Promise<SimulatedBatch> {
     const [only] = chosen;
-    if (chosen.length > 1 || only === undefined) return this.wallet.simulate(chosen);
+    if (runsPayerCode && only !== undefined) return this.outlookOfCode(only);
+    const simulated = await this.wallet.simulate(chosen);
+    const cannotRun = simulated.outlooks === null && simulated.withCode.length === 0;
+    if (!cannotRun || only === undefined || chosen.length > 1) return simulated;
+    return { ...simulated, outlooks: [await this.outlookAlone(only, simulated.look)] };
+  }
+
+  /** A wallet with code goes alone, and only while there is gas for it; until then it waits as long as its time lasts. */
+  private async outlookOfCode(payment: QueuedPayment): Promise<SimulatedBatch> {
     const look = await this.wallet.look();
-    return { look, withCode: [], outlooks: [await this.outlookAlone(only, look)] };
+    if (!(await this.payerCodeGas.isSpokenFor()))
+      return { look, withCode: [], outlooks: [await this.outlookAlone(payment, look)] };
+    this.options.onProblem(new Error('wallets with code have used up their gas of this hour'), `payment ${payment.id} waits`);
+    return { look, withCode: [], outlooks: [{ kind: 'refused', reason: NO_REFUSAL }] };
   }
 
   /**

@@ -91,8 +91,8 @@ export class SettlementRepository implements SettlementStore {
       name: 'settlement.store_batch',
       text: `WITH stored AS (
           INSERT INTO settlement_transactions (id, batch_id, network, signer, evm_nonce, fence, raw_transaction, transaction_hash, state,
-            gas_limit, max_fee_per_gas_wei, max_priority_fee_per_gas_wei, payment_ids, payment_rounds)
-          VALUES ($1, $1, $2, $3, $4, $5, $6, $7, 'stored', $8, $9, $10, $11::uuid[], $12::int[])
+            gas_limit, max_fee_per_gas_wei, max_priority_fee_per_gas_wei, payment_ids, payment_rounds, runs_payer_code)
+          VALUES ($1, $1, $2, $3, $4, $5, $6, $7, 'stored', $8, $9, $10, $11::uuid[], $12::int[], $15)
         ), moved AS (
           UPDATE payments SET state = 'broadcast', settlement_transaction_id = $1, broadcast_at = now()
           WHERE id = ANY ($11::uuid[]) AND state = 'queued' RETURNING id, attempt
@@ -107,6 +107,7 @@ export class SettlementRepository implements SettlementStore {
         payments.map((payment) => payment.round),
         lease.holder,
         JSON.stringify(detail),
+        signed.runsPayerCode,
       ],
     });
     if (rows[0]?.moved !== payments.length) throw new Error('payments left the queue although they were locked');
@@ -172,9 +173,9 @@ export class SettlementRepository implements SettlementStore {
       const signed = { ...bytes, evmNonce: batch.evmNonce };
       const { rowCount } = await client.query(
         `INSERT INTO settlement_transactions (id, batch_id, replacement, network, signer, evm_nonce, fence, raw_transaction, transaction_hash,
-           state, gas_limit, max_fee_per_gas_wei, max_priority_fee_per_gas_wei)
+           state, gas_limit, max_fee_per_gas_wei, max_priority_fee_per_gas_wei, runs_payer_code)
          SELECT $1, $11, (SELECT max(replacement) + 1 FROM settlement_transactions WHERE batch_id = $11), $2, $3, $4, $5, $6, $7,
-           'stored', $8, $9, $10
+           'stored', $8, $9, $10, runs_payer_code
          FROM settlement_transactions WHERE id = $11 AND state IN ('stored', 'sent')`,
         [...this.bytesValues(id, lease, batch.signer, signed), batch.id],
       );

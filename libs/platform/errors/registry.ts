@@ -152,6 +152,15 @@ export const ERRORS = define({
     message: 'The chain refused too many payments of this wallet after their work was done.',
     suggestion: 'Keep the signed amount in the wallet until the answer arrives, and send the request again after Retry-After.',
   },
+  contract_wallets_paused: {
+    status: 503,
+    retryable: true,
+    error: 'Contract wallets are paused',
+    message:
+      'Wallets with code have used up the gas that this installation spends on them in an hour. Plain accounts are served.',
+    suggestion:
+      'Pay from a plain account (EOA), or send the same request again after Retry-After; the payment header is still good.',
+  },
   second_key_required: {
     status: 403,
     retryable: false,

@@ -20,6 +20,7 @@ import { loadSignatureRecovery } from '@tollbox/payments/infrastructure/signatur
 import { ViemChain } from '@tollbox/payments/infrastructure/viem-chain';
 import { JsonRpc } from '@tollbox/payments/infrastructure/json-rpc';
 import { RpcSettlementWallet, settlementGas } from '@tollbox/payments/infrastructure/rpc-settlement-wallet';
+import { payerCodeGasLimits, PostgresPayerCodeGas } from '@tollbox/payments/infrastructure/postgres-payer-code-gas';
 import type { RemoteSettlement } from '@tollbox/payments/remote-rail';
 import { SettlementRunner } from '@tollbox/payments/settlement-runner';
 import { loadConfig, type Config } from '@tollbox/platform/config/config';
@@ -230,7 +231,7 @@ export class PaymentsHarness {
     return new PayForOperation(
       this.store,
       this.verify,
-      new ClaimPayment(this.store, this.viemChain, limits),
+      new ClaimPayment(this.store, this.viemChain, this.payerCodeGas(), limits),
       new ExecuteClaim(
         this.store,
         conclude,
@@ -243,6 +244,10 @@ export class PaymentsHarness {
         answersEarly: config.SETTLEMENT_MODE === 'auto',
       },
     );
+  }
+
+  private payerCodeGas(): PostgresPayerCodeGas {
+    return new PostgresPayerCodeGas(this.application, NETWORK.caip2, payerCodeGasLimits(this.config));
   }
 
   recoverAs(leaseHolder: string): RecoverClaim {
@@ -263,6 +268,7 @@ export class PaymentsHarness {
       payments: this.store,
       store: this.settlements,
       chain: this.viemChain,
+      payerCodeGas: this.payerCodeGas(),
       wallets: this.wallets(),
       remote: this.remote,
       signals: this.signals,

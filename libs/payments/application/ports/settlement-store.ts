@@ -51,13 +51,19 @@ export interface StoredBatch {
   readonly bytes: readonly StoredBytes[];
 }
 
+export interface SignedBatch extends SignedTransaction {
+  readonly evmNonce: bigint;
+  /** It carries one payment of a wallet with code. */
+  readonly runsPayerCode: boolean;
+}
+
 /** Stores bytes under the lease for payments that `takeQueued` holds, and moves them queued → broadcast. */
 export type StoreBatch = (
   lease: Lease,
   signer: Hex,
   payments: readonly Payment[],
   /** Gets the lowest nonce that no stored transaction of the key has. */
-  sign: (freeNonce: bigint) => Promise<SignedTransaction & { readonly evmNonce: bigint }>,
+  sign: (freeNonce: bigint) => Promise<SignedBatch>,
 ) => Promise<StoredBatch>;
 
 /** Where the chain put the money of a payment. */

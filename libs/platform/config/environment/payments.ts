@@ -101,6 +101,16 @@ export const paymentsVariables = {
     300_000,
     'Gas limit of a payment that is settled alone, the signature check of a contract wallet included.',
   ),
+  PAYER_CODE_GAS_BUDGET_WEI_PER_HOUR: atomic(
+    '1000000000000000',
+    'Wei that failed or too dear settlements of wallets with code may cost in an hour, all together; then such wallets are refused.',
+  ),
+  PAYER_CODE_GAS_CEILING: integer(
+    60_000,
+    10_000_000,
+    200_000,
+    'A settlement of a wallet with code that uses more gas than this counts against the budget although it succeeds.',
+  ),
   SETTLEMENT_GAS_PER_PAYMENT: integer(60_000, 1_000_000, 110_000, 'Gas limit of each payment in a batch.'),
   SETTLEMENT_BATCH_GAS_LIMIT: integer(
     200_000,
