@@ -122,12 +122,20 @@ async function eventsOf(payer: PrivateKeyAccount): Promise<string[]> {
 const EXECUTED = 'executed 1: authorized < revenue:test.count 1000';
 const BROADCAST = 'broadcast 1: in_flight < authorized 1000';
 const SETTLED = 'settled 1: treasury < in_flight 1000';
+/** What every case ends with. */
+async function reconciled(): Promise<void> {
+  await until('the end of every transaction', async () =>
+    (await world.transactions()).every(({ state }) => state !== 'stored' && state !== 'sent'),
+  );
+  await world.stopSettler();
+  await world.expectCleanBooks();
+}
 const received = (): Promise<bigint> => world.chain.balanceOf(PAY_TO);
 
 describe.each(['embedded', 'remote'] as const)('the %s facilitator', (kind) => {
   beforeAll(() => open(kind));
   afterAll(close);
-  afterEach(() => world.stopSettler());
+  afterEach(reconciled);
 
   it('settles a payment, and the books follow it', async () => {
     const payer = await payerWithMoney();
@@ -247,7 +255,7 @@ describe('a remote facilitator', () => {
     facilitator.settleCalls = 0;
     world.startSettler();
   });
-  afterEach(() => world.stopSettler());
+  afterEach(reconciled);
 
   it('that does not answer after it settled: unknown, then settled by the chain, and never asked again', async () => {
     const payer = await payerWithMoney();

@@ -2,6 +2,8 @@ import { privateKeyToAccount } from 'viem/accounts';
 import { ChainUnavailableError } from '@tollbox/payments/application/ports/evm-chain';
 import { devPrivateKey } from '@tollbox/platform/config/dev-keys';
 import { NETWORKS } from '@tollbox/platform/config/networks';
+import { transferUsdc } from '../support/e2e/wallets';
+import { EXECUTED, expired, PAID, REFUSED } from '../support/payments/bookings';
 import { PAY_TO, PaymentsHarness, PRICE_ATOMIC } from '../support/payments/harness';
 import { signAuthorization, v2Header } from '../support/payments/sign';
 
@@ -44,6 +46,7 @@ describe('a contract wallet that the settler cannot simulate', () => {
     expect((await payHonestly()).kind).toBe('paid');
     expect(await hostile).toMatchObject({ kind: 'refused', payment: { state: 'failed', failReason: 'out of gas' } });
     expect(world.problems).toEqual([]);
+    await world.expectBooks([REFUSED, PAID]);
   });
 
   it('waits by itself when the node does not answer for it', async () => {
@@ -63,5 +66,30 @@ describe('a contract wallet that the settler cannot simulate', () => {
     await world.chain.rpc('evm_increaseTime', [200]);
     await world.chain.mine();
     expect(await hostile).toMatchObject({ kind: 'refused', payment: { state: 'expired' } });
+    await world.expectBooks([[EXECUTED, expired()], PAID]);
+  });
+});
+
+describe('a wallet whose payments the chain refuses again and again', () => {
+  it('waits after a number of them, and nothing runs for it meanwhile', async () => {
+    const world = await PaymentsHarness.start({ MAX_REFUSED_PAYMENTS_PER_PAYER_PER_HOUR: '2' });
+    world.startSettler();
+    const payer = await world.payer(PRICE_ATOMIC);
+    // The money leaves while the operation runs.
+    world.operation.behaviour = async () => {
+      await transferUsdc(world.chain, payer.address, NETWORK.usdc, PRICE_ATOMIC);
+    };
+    for (let refused = 0; refused < 2; refused++) {
+      expect(await world.pay(await world.header(payer))).toMatchObject({ kind: 'refused' });
+      await world.chain.mint(payer.address, PRICE_ATOMIC);
+    }
+    expect(await world.pay(await world.header(payer))).toMatchObject({
+      kind: 'error',
+      error: { code: 'too_many_refused_payments', retryAfterSeconds: 600 },
+      charged: false,
+    });
+    expect(world.operation.runs).toHaveLength(2);
+    await world.expectBooks([REFUSED, REFUSED]);
+    await world.stop();
   });
 });

@@ -5,6 +5,7 @@ import { MULTICALL3 } from '@tollbox/payments/domain/networks';
 import { PostgresSettlementControl } from '@tollbox/payments/infrastructure/settlement-control';
 import { AuditLog } from '@tollbox/platform/audit/audit-log';
 import { devPrivateKey } from '@tollbox/platform/config/dev-keys';
+import { broadcast, EXECUTED, failed, gas, PAID, REFUSED, requeued, settled, times } from '../support/payments/bookings';
 import { eventually } from '../support/payments/eventually';
 import { NETWORK, PAY_TO, PaymentsHarness, PRICE_ATOMIC, type StoredRow } from '../support/payments/harness';
 import { accountOf } from '../support/payments/sign';
@@ -65,6 +66,7 @@ it('carries many payments in one transaction, over several keys, and books every
   });
   const { rows } = await world.pool.query(`SELECT 1 FROM journal WHERE event = 'gas'`);
   expect(rows).toHaveLength(40);
+  await world.expectBooks(times(40, PAID));
 });
 
 it('leaves out what the chain refuses, and settles the rest', async () => {
@@ -78,6 +80,7 @@ it('leaves out what the chain refuses, and settles the rest', async () => {
   for (const outcome of await Promise.all(paid)) expect(outcome.kind).toBe('paid');
   expect(await refused[0]).toMatchObject({ kind: 'refused', payment: { state: 'failed', failReason: 'insufficient_funds' } });
   expect(await world.balances()).toMatchObject({ treasury: PRICE_ATOMIC * 3n, 'revenue:test.count': -PRICE_ATOMIC * 3n });
+  await world.expectBooks([REFUSED, ...times(3, PAID)]);
 });
 
 it('decides by the events of the block: a payer who is quicker than the batch loses nobody else his answer', async () => {
@@ -99,6 +102,7 @@ it('decides by the events of the block: a payer who is quicker than the batch lo
   // The gas of the refused one was spent all the same, and is its own.
   const { rows } = await world.pool.query<{ sum: string }>(`SELECT sum(amount) FROM journal WHERE event = 'gas'`);
   expect(rows[0]!.sum).toBe(batch!.fee_wei);
+  await world.expectBooks([[EXECUTED, broadcast(), failed(1, 'in_flight'), gas()], PAID]);
 });
 
 it('splits a batch that reverts until each payment is settled', async () => {
@@ -127,6 +131,8 @@ it('splits a batch that reverts until each payment is settled', async () => {
     gas_expense: feesOf(transactions),
     gas_wallet: -feesOf(transactions),
   });
+  const again = [EXECUTED, broadcast(), requeued(), broadcast(2), settled(2), gas(), gas(2)];
+  await world.expectBooks(times(8, again));
 });
 
 it('sends nothing while it is paused, follows what is on its way, and goes on after', async () => {
@@ -157,4 +163,5 @@ it('sends nothing while it is paused, follows what is on its way, and goes on af
     { actor: 'key-1', action: 'settlement.pause' },
     { actor: 'key-1', action: 'settlement.resume' },
   ]);
+  await world.expectBooks([PAID, PAID]);
 });

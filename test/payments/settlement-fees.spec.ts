@@ -1,3 +1,4 @@
+import { PAID } from '../support/payments/bookings';
 import { eventually } from '../support/payments/eventually';
 import { PAY_TO, PaymentsHarness, PRICE_ATOMIC } from '../support/payments/harness';
 
@@ -16,12 +17,19 @@ async function gasBooked(): Promise<string[]> {
 
 const replaced = async (): Promise<boolean> => (await world.transactions()).some(({ replacement }) => replacement > 0);
 
+/** What the chain takes into its next block is a replacement: to be stored is not yet to be sent. */
+async function replacedInThePool(): Promise<boolean> {
+  const pool = (await world.chain.rpc('txpool_content')) as { pending: Record<string, Record<string, { hash: string }>> };
+  const hashes = Object.values(pool.pending).flatMap((byNonce) => Object.values(byNonce).map(({ hash }) => hash));
+  return (await world.transactions()).some(({ replacement, transaction_hash: hash }) => replacement > 0 && hashes.includes(hash));
+}
+
 it('raises the price of a transaction that no block takes, under the same nonce, and books the gas once', async () => {
   const payer = await world.payer(PRICE_ATOMIC);
   await world.chain.setAutomine(false);
   world.startSettler();
   const outcome = world.pay(await world.header(payer));
-  await eventually('the price was raised', replaced);
+  await eventually('the better price is in the pool', replacedInThePool);
   await world.chain.mine();
   const paid = await outcome;
   expect(paid).toMatchObject({ kind: 'paid' });
@@ -42,18 +50,15 @@ it('raises the price of a transaction that no block takes, under the same nonce,
   );
   for (const { price, before } of rows)
     if (before !== null) expect(BigInt(price) * 8n).toBeGreaterThanOrEqual(BigInt(before) * 9n);
+  await world.expectBooks([PAID]);
 });
 
 it('finds the payment under the first price when the replacement never arrived', async () => {
   const payer = await world.payer(PRICE_ATOMIC);
   await world.chain.setAutomine(false);
+  world.node.takesTransactions = 1;
   world.startSettler();
   const outcome = world.pay(await world.header(payer));
-  await eventually('it is in the pool', async () => {
-    const status = (await world.chain.rpc('txpool_status')) as { pending: string };
-    return BigInt(status.pending) === 1n;
-  });
-  world.node.refuses.add('eth_sendRawTransaction');
   await eventually('the price was raised', replaced);
   await world.chain.mine();
   expect(await outcome).toMatchObject({ kind: 'paid' });
@@ -61,6 +66,7 @@ it('finds the payment under the first price when the replacement never arrived',
   const [first, ...others] = await world.transactions();
   expect(others.every(({ state }) => state === 'replaced')).toBe(true);
   expect(await gasBooked()).toEqual([first!.fee_wei]);
+  await world.expectBooks([PAID]);
 });
 
 it('waits while gas costs more than the ceiling, and sends when it is cheap again', async () => {
@@ -75,6 +81,7 @@ it('waits while gas costs more than the ceiling, and sends when it is cheap agai
   await world.chain.rpc('anvil_setNextBlockBaseFeePerGas', ['0x3b9aca00']);
   await world.chain.mine();
   expect(await outcome).toMatchObject({ kind: 'paid' });
+  await world.expectBooks([PAID]);
 });
 
 it('never raises a price above the ceiling', async () => {
@@ -92,4 +99,5 @@ it('never raises a price above the ceiling', async () => {
   expect(BigInt(rows[0]!.price)).toBeLessThanOrEqual(20_000_000_000n);
   await world.chain.mine();
   expect(await outcome).toMatchObject({ kind: 'paid' });
+  await world.expectBooks([PAID]);
 });

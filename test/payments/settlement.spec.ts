@@ -1,9 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createWalletClient, http, parseAbi, parseSignature as splitSignature, type PrivateKeyAccount } from 'viem';
+import { createWalletClient, http, parseAbi, parseSignature as splitSignature, type Hex, type PrivateKeyAccount } from 'viem';
 import { baseSepolia } from 'viem/chains';
 import { devPrivateKey } from '@tollbox/platform/config/dev-keys';
 import { transferCallData } from '@tollbox/payments/infrastructure/transfer-call';
 import { PaymentsHarness, NETWORK, PAY_TO, PRICE_ATOMIC } from '../support/payments/harness';
+import {
+  broadcast,
+  EXECUTED,
+  expired,
+  gas,
+  PAID,
+  PAID_AFTER_REORG,
+  PAID_BY_OTHERS,
+  REFUSED,
+  requeued,
+  settled,
+  times,
+} from '../support/payments/bookings';
 import { accountOf, randomNonce, signAuthorization, v2Header } from '../support/payments/sign';
 
 let world: PaymentsHarness;
@@ -30,6 +43,11 @@ async function untilState(state: string): Promise<void> {
   throw new Error(`no payment became ${state}: ${JSON.stringify(await world.states())}`);
 }
 
+async function feeWeiOf(hash: Hex): Promise<bigint> {
+  const receipt = (await world.chain.rpc('eth_getTransactionReceipt', [hash])) as { gasUsed: Hex; effectiveGasPrice: Hex };
+  return BigInt(receipt.gasUsed) * BigInt(receipt.effectiveGasPrice);
+}
+
 async function signedHeader(payer: PrivateKeyAccount, options: { validBefore?: bigint; nonce?: `0x${string}` } = {}) {
   const signed = await signAuthorization({ network: NETWORK, payer, payTo: PAY_TO, amountAtomic: PRICE_ATOMIC, ...options });
   return { ...signed, header: v2Header(NETWORK, signed.authorization, signed.signature) };
@@ -53,6 +71,7 @@ describe('between claim and settlement the payer', () => {
     expect(world.operation.revoked).toEqual(world.operation.runs);
     expect((await world.pool.query('SELECT 1 FROM settlement_transactions')).rowCount).toBe(0);
     expect(await world.pay(header)).toMatchObject({ kind: 'refused' }); // and stays so
+    await world.expectBooks([REFUSED]);
   });
 
   it('cancels the authorization: refused', async () => {
@@ -80,6 +99,7 @@ describe('between claim and settlement the payer', () => {
     });
     world.startSettler();
     expect(await outcome).toMatchObject({ kind: 'refused', payment: { failReason: 'authorization_canceled' } });
+    await world.expectBooks([REFUSED]);
   });
 
   it('submits it himself: settled, with his transaction', async () => {
@@ -91,6 +111,7 @@ describe('between claim and settlement the payer', () => {
     world.startSettler();
     expect(await outcome).toMatchObject({ kind: 'paid', payment: { state: 'settled', transactionHash: hash } });
     expect(await world.chain.balanceOf(PAY_TO)).toBe(PRICE_ATOMIC);
+    await world.expectBooks([PAID_BY_OTHERS]);
   });
 
   it('spends the same nonce elsewhere: refused', async () => {
@@ -110,6 +131,7 @@ describe('between claim and settlement the payer', () => {
     world.startSettler();
     expect(await outcome).toMatchObject({ kind: 'refused', payment: { failReason: 'authorization_used_elsewhere' } });
     expect(await world.chain.balanceOf(PAY_TO)).toBe(0n);
+    await world.expectBooks([REFUSED]);
   });
 
   it('has used the nonce before the claim: rejected, nothing runs', async () => {
@@ -118,6 +140,7 @@ describe('between claim and settlement the payer', () => {
     await wallet(elsewhere).sendTransaction({ to: NETWORK.usdc, data: transferCallData(authorization, signature) });
     expect(await world.pay(header)).toMatchObject({ kind: 'rejected', rejection: { reason: 'invalid_transaction_state' } });
     expect(world.operation.runs).toHaveLength(0);
+    await world.expectBooks([]); // what he moved is part of the opening balance
   });
 });
 
@@ -133,6 +156,7 @@ describe('the settler', () => {
     world.startSettler();
     expect(await outcome).toMatchObject({ kind: 'refused', payment: { state: 'expired' } });
     expect(await world.chain.balanceOf(PAY_TO)).toBe(0n);
+    await world.expectBooks([[EXECUTED, expired()]]);
   });
 
   it('answers 503 and not 402 while the outcome is open, and the answer once the block is there', async () => {
@@ -151,6 +175,7 @@ describe('the settler', () => {
     await world.chain.mine();
     expect(await world.pay(header)).toMatchObject({ kind: 'paid', payment: { state: 'settled' } });
     expect(world.operation.runs).toHaveLength(1);
+    await world.expectBooks([PAID]);
   });
 
   it('sends again, after a restart, the bytes that a dead worker stored and never sent', async () => {
@@ -162,6 +187,7 @@ describe('the settler', () => {
     world.startSettler('worker-2');
     expect(await outcome).toMatchObject({ kind: 'paid', payment: { transactionHash: hash } });
     expect(await world.chain.balanceOf(PAY_TO)).toBe(PRICE_ATOMIC);
+    await world.expectBooks([PAID]);
   });
 
   it('finds, after a restart, the transaction that a dead worker sent', async () => {
@@ -173,6 +199,7 @@ describe('the settler', () => {
     world.startSettler('worker-2');
     expect(await outcome).toMatchObject({ kind: 'paid', payment: { transactionHash: hash } });
     expect((await world.pool.query('SELECT 1 FROM settlement_transactions')).rowCount).toBe(1);
+    await world.expectBooks([PAID]);
   });
 
   it('never passes a nonce that is stored, and queues a payment again whose nonce was taken by another transaction', async () => {
@@ -182,10 +209,9 @@ describe('the settler', () => {
     await isQueued();
     const { hash } = await storeAsDeadWorker({ send: false });
     // The key is used behind our back, with the nonce of the stored transaction.
-    await wallet(accountOf(devPrivateKey(0))).sendTransaction({ to: elsewhere.address, value: 1n });
+    const behindOurBack = await wallet(accountOf(devPrivateKey(0))).sendTransaction({ to: elsewhere.address, value: 1n });
     world.startSettler('worker-2');
-    const settled = await outcome;
-    expect(settled.kind).toBe('paid');
+    expect((await outcome).kind).toBe('paid');
     await world.stopSettler(); // it records the mined transaction after the payment
     const { rows } = await world.pool.query(
       'SELECT transaction_hash, state, evm_nonce FROM settlement_transactions ORDER BY stored_at',
@@ -195,6 +221,8 @@ describe('the settler', () => {
       { state: 'succeeded', evm_nonce: '1' },
     ]);
     expect(await world.chain.balanceOf(PAY_TO)).toBe(PRICE_ATOMIC);
+    const displaced = [EXECUTED, broadcast(), requeued(), broadcast(2), settled(2), gas(2)];
+    await world.expectBooks([displaced], { spentOutsideWei: 1n + (await feeWeiOf(behindOurBack)) });
   });
 
   it('lets one of two workers sign, and stores nothing under a fence that is over', async () => {
@@ -222,6 +250,7 @@ describe('the settler', () => {
     expect(await world.states()).toEqual({ queued: 1 });
     world.startSettler();
     expect((await outcome).kind).toBe('paid');
+    await world.expectBooks([PAID]);
   });
 
   it('settles everything once with two workers on one database', async () => {
@@ -234,6 +263,7 @@ describe('the settler', () => {
     expect(await world.chain.balanceOf(PAY_TO)).toBe(PRICE_ATOMIC * 10n);
     expect(await world.settledAtomic()).toBe(PRICE_ATOMIC * 10n);
     await other.beforeApplicationShutdown();
+    await world.expectBooks(times(10, PAID));
   });
 
   it('queues a settled payment again when its block is lost, and settles it in another', async () => {
@@ -250,6 +280,7 @@ describe('the settler', () => {
     expect(await world.chain.balanceOf(PAY_TO)).toBe(PRICE_ATOMIC);
     expect((await world.pay(header)).kind).toBe('paid');
     expect(world.operation.runs).toHaveLength(1);
+    await world.expectBooks([PAID_AFTER_REORG]);
   });
 
   async function storeAsDeadWorker(options: { send: boolean }): Promise<{ hash: `0x${string}` }> {
@@ -284,6 +315,7 @@ describe('a node that lags behind the others', () => {
     expect(await outcome).toMatchObject({ kind: 'paid', payment: { transactionHash: hash } });
     expect(await world.chain.balanceOf(PAY_TO)).toBe(PRICE_ATOMIC);
     expect(await world.settledAtomic()).toBe(PRICE_ATOMIC);
+    await world.expectBooks([PAID]); // ours was sent as well, and moved nothing
   });
 
   it('leaves a payment open whose top-up it has not seen', async () => {
@@ -297,6 +329,7 @@ describe('a node that lags behind the others', () => {
     expect(await world.states()).toEqual({ queued: 1 });
     world.node.stateAtBlock = null;
     expect((await outcome).kind).toBe('paid');
+    await world.expectBooks([PAID]);
   });
 
   it('leaves a payment open whose used nonce shows no event yet', async () => {
@@ -311,6 +344,7 @@ describe('a node that lags behind the others', () => {
     expect(await world.states()).toEqual({ queued: 1 });
     world.node.hidesEvents = false;
     expect((await outcome).kind).toBe('paid');
+    await world.expectBooks([PAID_BY_OTHERS]);
   });
 });
 
@@ -330,6 +364,7 @@ describe('a contract wallet', () => {
     const outcome = await world.pay(v2Header(NETWORK, signed.authorization, signed.signature));
     expect(outcome).toMatchObject({ kind: 'paid', payment: { payerKind: 'contract', state: 'settled' } });
     expect(await world.chain.balanceOf(contract)).toBe(0n);
+    await world.expectBooks([PAID]);
   });
 
   it('is refused when another key signed, although ECDSA recovers a key', async () => {
@@ -372,33 +407,6 @@ describe('a contract wallet', () => {
     expect(thief).toMatchObject({ kind: 'refused', payment: { payerKind: 'contract', state: 'failed' } });
     expect(paid.kind).toBe('paid');
     expect((await world.pool.query('SELECT 1 FROM settlement_transactions')).rowCount).toBe(1);
-  });
-});
-
-describe('a wallet whose payments the chain refuses again and again', () => {
-  it('waits after a number of them, and nothing runs for it meanwhile', async () => {
-    await world.stop();
-    world = await PaymentsHarness.start({ MAX_REFUSED_PAYMENTS_PER_PAYER_PER_HOUR: '2' });
-    world.startSettler();
-    const payer = await world.payer(PRICE_ATOMIC);
-    // The money leaves while the operation runs.
-    world.operation.behaviour = async () => {
-      await wallet(payer).writeContract({
-        address: NETWORK.usdc,
-        abi: parseAbi(['function transfer(address to, uint256 value) returns (bool)']),
-        functionName: 'transfer',
-        args: [elsewhere.address, PRICE_ATOMIC],
-      });
-    };
-    for (let refused = 0; refused < 2; refused++) {
-      expect(await world.pay(await world.header(payer))).toMatchObject({ kind: 'refused' });
-      await world.chain.mint(payer.address, PRICE_ATOMIC);
-    }
-    expect(await world.pay(await world.header(payer))).toMatchObject({
-      kind: 'error',
-      error: { code: 'too_many_refused_payments', retryAfterSeconds: 600 },
-      charged: false,
-    });
-    expect(world.operation.runs).toHaveLength(2);
+    await world.expectBooks([REFUSED, PAID]);
   });
 });

@@ -2,7 +2,7 @@ import { replacementPrice } from '../domain/gas';
 import type { OpenBatch, OpenBatches } from './open-batches';
 import type { MinedTransaction } from './ports/evm-chain';
 import type { FollowReport } from './ports/settlement-rail';
-import type { Lease, SettlementStore, Verdict } from './ports/settlement-store';
+import type { Lease, SettlementStore, StoredBatch, Verdict } from './ports/settlement-store';
 import type { KeyLook, SettlementWallet } from './ports/settlement-wallet';
 import type { ResolvePayment } from './resolve-payment';
 import type { SendBatch } from './send-batch';
@@ -24,8 +24,8 @@ export interface FollowBatchesOptions {
 const ATTEND_EVERY_MS = 200;
 /** A payment without an end is asked for again after this time. */
 const RETRY_MS = 200;
-/** Dropped transactions are looked at again this long. */
-const DROPPED_FOR_MS = 3_600_000;
+/** Dropped transactions are looked at again this long; one by whose hash a payment is settled, until its receipt shows. */
+const DROPPED_FOR_MS = 86_400_000;
 
 /** Follows the batches of one key to their end: mined under any of their hashes, or displaced by another transaction. */
 export class FollowBatches {
@@ -82,12 +82,13 @@ export class FollowBatches {
       const wasAlone = batch.stored.paymentCount === 1;
       const verdicts = await Promise.all(payments.map((payment) => this.resolve.fromMined(payment, hash, mined, wasAlone)));
       const clear = verdicts.filter((verdict) => verdict !== null);
-      if (clear.length === verdicts.length && (await this.store.conclude(batch.id, hash, mined, clear))) {
+      const isWhole = clear.length === verdicts.length && !contradicts(clear, hash, mined);
+      if (isWhole && (await this.store.conclude(batch.id, hash, mined, clear))) {
         this.open.remove(batch);
         return true;
       }
-      // Some stay open for now; those that are clear need not wait for them.
-      if (clear.length < verdicts.length) await this.store.decide(clear);
+      // Some stay open for now, or the receipt is not believed; what is clear need not wait for that.
+      if (!isWhole) await this.store.decide(clear);
     } catch (error) {
       this.options.onProblem(error, `ending ${hash}`);
     }
@@ -197,13 +198,21 @@ export class FollowBatches {
     this.droppedAtMs = Date.now() + this.options.dropAfterMs;
     const dropped = await this.store.listDropped(this.wallet.address, DROPPED_FOR_MS);
     for (const batch of dropped) {
-      const receipts = await this.wallet.receipts(batch.bytes.map(({ hash }) => hash));
-      for (const [index, mined] of receipts.entries()) {
-        const bytes = batch.bytes[index];
-        if (mined === null || bytes === undefined) continue;
-        await this.store.conclude(batch.id, bytes.hash, mined, []);
-        this.options.onProblem(new Error(`${bytes.hash} is in block ${mined.blockNumber}`), 'a transaction that was given up');
+      try {
+        await this.concludeDropped(batch);
+      } catch (error) {
+        this.options.onProblem(error, `looking again for ${batch.bytes.map(({ hash }) => hash).join(', ')}`);
       }
+    }
+  }
+
+  private async concludeDropped(batch: StoredBatch): Promise<void> {
+    const receipts = await this.wallet.receipts(batch.bytes.map(({ hash }) => hash));
+    for (const [index, mined] of receipts.entries()) {
+      const bytes = batch.bytes[index];
+      if (mined === null || bytes === undefined) continue;
+      await this.store.conclude(batch.id, bytes.hash, mined, []);
+      this.options.onProblem(new Error(`${bytes.hash} is in block ${mined.blockNumber}`), 'a transaction that was given up');
     }
   }
 }
@@ -211,4 +220,9 @@ export class FollowBatches {
 interface Found {
   readonly hash: `0x${string}`;
   readonly mined: MinedTransaction;
+}
+
+/** A receipt says that the transaction reverted, and the events of the chain that it moved money. */
+function contradicts(verdicts: readonly Verdict[], hash: `0x${string}`, mined: MinedTransaction): boolean {
+  return !mined.succeeded && verdicts.some((verdict) => verdict.to === 'settled' && verdict.inclusion.transactionHash === hash);
 }

@@ -30,6 +30,9 @@ const ORDER: Readonly<Record<QueueOrder, string>> = {
   deadline_first: 'valid_before, id',
 };
 
+/** Given-up transactions that are looked for at once. */
+const MAX_DROPPED = 200;
+
 /** The settlement queue, its leases and its signed transactions in PostgreSQL. */
 export class SettlementRepository implements SettlementStore {
   private readonly verdicts: SettlementVerdicts;
@@ -196,8 +199,11 @@ export class SettlementRepository implements SettlementStore {
   }
 
   listDropped(signer: Hex, withinMs: number): Promise<readonly StoredBatch[]> {
-    const recently = `resolved_at > now() - make_interval(secs => $3::double precision / 1000)`;
-    return this.listBatches(`signer = $2 AND state = 'dropped' AND ${recently}`, [signer, withinMs]);
+    const batches = `SELECT dropped.batch_id FROM settlement_transactions dropped WHERE dropped.signer = $2 AND dropped.state = 'dropped'
+      AND (dropped.resolved_at > now() - make_interval(secs => $3::double precision / 1000)
+        OR EXISTS (SELECT 1 FROM payments WHERE settlement_transaction_id = dropped.batch_id AND payments.state = 'settled'))
+      ORDER BY dropped.resolved_at DESC LIMIT $4`;
+    return this.listBatches(`state = 'dropped' AND batch_id IN (${batches})`, [signer, withinMs, MAX_DROPPED]);
   }
 
   private async listBatches(condition: string, values: readonly unknown[]): Promise<readonly StoredBatch[]> {

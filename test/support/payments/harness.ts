@@ -32,7 +32,9 @@ import {
   type OperationAnswer,
   type OperationOutcome,
 } from '@tollbox/platform/operations/operation';
+import { entriesOf, expectCleanBooks, type LeftItem } from '../reconciliation/clean-books';
 import { testChain, testDatabase, type TestDatabase } from '../stack';
+import { eventually } from './eventually';
 import { LaggingNode } from './lagging-node';
 import { signAuthorization, v1Header, v2Header, type SignOptions } from './sign';
 
@@ -40,6 +42,11 @@ export const NETWORK = NETWORKS['base-sepolia'];
 export const PRICE_ATOMIC = 1_000n;
 export const PAY_TO = privateKeyToAccount(devPrivateKey(8)).address.toLowerCase() as Hex;
 const SETTLEMENT_KEY = devPrivateKey(0);
+/** What the chain gives each key at its start. */
+const GENESIS_WEI = 10_000n * 10n ** 18n;
+const addressOf = (key: Hex): Hex => privateKeyToAccount(key).address.toLowerCase() as Hex;
+const inOrder = (lists: readonly (readonly string[])[]): readonly (readonly string[])[] =>
+  [...lists].sort((one, other) => (one.join() < other.join() ? -1 : 1));
 
 /** An operation that counts what was asked of it. Its records are what `outcomeOf` answers from. */
 export class CountingOperation implements Operation<{ note?: string | undefined }> {
@@ -78,6 +85,13 @@ export interface PayOptions {
   readonly body?: string;
   readonly path?: string;
   readonly priceAtomic?: bigint;
+}
+
+export interface ExpectedBooks {
+  /** Items that the case is about; there is no other. */
+  readonly left?: readonly LeftItem[];
+  /** What the settlement keys spent behind our back. */
+  readonly spentOutsideWei?: bigint;
 }
 
 export interface StoredRow {
@@ -323,6 +337,36 @@ export class PaymentsHarness {
        FROM settlement_transactions ORDER BY evm_nonce, replacement, stored_at`,
     );
     return rows;
+  }
+
+  /** What reconciliation looks at: the chain itself, whatever the node in front of it says. */
+  private get books() {
+    const keys = this.remote === null ? (this.config.SETTLEMENT_PRIVATE_KEY ?? []) : [];
+    return { rpcUrl: this.chain.rpcUrl, payTo: PAY_TO, gasWallets: keys.map((key) => addressOf(key)) };
+  }
+
+  /**
+   * Ends a fault case: waits until nothing is under way, stops the settlers and reconciles. `journal` has the exact
+   * bookings of each payment, in any order of the payments.
+   */
+  async expectBooks(journal: readonly (readonly string[])[], expected: ExpectedBooks = {}): Promise<void> {
+    await eventually('every transaction has its end', async () =>
+      (await this.transactions()).every(({ state }) => state !== 'stored' && state !== 'sent'),
+    );
+    await this.stopSettler();
+    const { rows } = await this.pool.query<{ id: string }>('SELECT id FROM payments');
+    const booked = await Promise.all(rows.map(({ id }) => entriesOf(this.pool, id)));
+    expect(inOrder(booked)).toEqual(inOrder(journal));
+    await this.expectCleanBooks(expected);
+  }
+
+  /** Reconciles, and compares what the keys hold with what the chain gave them and what the books say they spent. */
+  async expectCleanBooks({ left = [], spentOutsideWei = 0n }: ExpectedBooks = {}): Promise<void> {
+    const { books } = this;
+    await expectCleanBooks(this.application, books, left);
+    const { rows } = await this.pool.query<{ amount: string }>(`SELECT amount FROM journal WHERE event = 'gas_opening'`);
+    const given = GENESIS_WEI * BigInt(books.gasWallets.length) - spentOutsideWei;
+    expect(rows).toEqual(given === 0n ? [] : [{ amount: given.toString() }]);
   }
 
   async stop(): Promise<void> {

@@ -11,10 +11,15 @@ interface IdentifiedCall extends RpcCall {
   id: number;
 }
 
+/** What is told instead of the truth: an answer, an error, or undefined for the truth, which then counts as no lie. */
+// Each method has its own kind of truth.
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type Lie = (truth: any, params: readonly unknown[]) => unknown;
+
 /**
  * A JSON-RPC node with faults in front of the real chain. While it lags, it answers state (`eth_call`) as of an older
  * block and hides newer receipts and events, as one node of a balanced endpoint does that is behind the others. It can
- * also be down, slow, refuse methods, and hide what it has.
+ * also be down, slow, refuse methods, hide what it has, and lie.
  */
 export class LaggingNode {
   /** Block that state is answered from; null answers like the chain. */
@@ -24,9 +29,13 @@ export class LaggingNode {
   readonly hides = new Set<string>();
   /** Methods that are answered with an error. */
   readonly refuses = new Set<string>();
+  /** How many more transactions it takes; it answers for the others and forgets them. */
+  takesTransactions = Infinity;
   /** Breaks every connection. */
   isDown = false;
   delayMs = 0;
+
+  private readonly lies: { method: string; left: number; tell: Lie }[] = [];
 
   private constructor(
     private readonly upstream: string,
@@ -70,6 +79,8 @@ export class LaggingNode {
     if (this.hides.has(call.method)) return JSON.stringify({ jsonrpc: '2.0', id: call.id, result: null });
     if (this.refuses.has(call.method))
       return JSON.stringify({ jsonrpc: '2.0', id: call.id, error: { code: -32000, message: 'refused by the test' } });
+    if (call.method === 'eth_sendRawTransaction' && --this.takesTransactions < 0)
+      return JSON.stringify({ jsonrpc: '2.0', id: call.id, result: `0x${'00'.repeat(32)}` });
     const atBlock = this.stateAtBlock;
     if (atBlock !== null && call.method === 'eth_call') call.params = [call.params?.[0], `0x${atBlock.toString(16)}`];
     const response = await fetch(this.upstream, {
@@ -77,7 +88,29 @@ export class LaggingNode {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(call),
     });
-    return response.text();
+    return this.lieAbout(call, await response.text());
+  }
+
+  /** The chain has done what was asked; only what is told of it is false. */
+  private lieAbout(call: IdentifiedCall, text: string): string {
+    const lie = this.lies.find(({ method, left }) => method === call.method && left > 0);
+    const { result: truth } = JSON.parse(text) as { result?: unknown };
+    if (lie === undefined || truth === undefined) return text;
+    const told = lie.tell(truth, call.params ?? []);
+    if (told === undefined) return text;
+    lie.left -= 1;
+    const answer = told instanceof Error ? { error: { code: -32603, message: told.message } } : { result: told };
+    return JSON.stringify({ jsonrpc: '2.0', id: call.id, ...answer });
+  }
+
+  /** The next `times` answers to the method are lies. */
+  lie(method: string, times: number, tell: Lie): void {
+    this.lies.push({ method, left: times, tell });
+  }
+
+  /** Whether every lie has been told. */
+  get isTruthful(): boolean {
+    return this.lies.every(({ left }) => left === 0);
   }
 
   async stop(): Promise<void> {

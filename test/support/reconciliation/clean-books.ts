@@ -16,35 +16,57 @@ export interface Booked {
   readonly amount: string;
 }
 
-/**
- * Runs a whole reconciliation (chain, books, balances) and fails when any item is open: each settled payment has its
- * transfer, each transfer its explanation, each payment the postings that its state requires, and all sums agree. Call it
- * when nothing is under way any more. `allow` names classes of items that the test has brought about itself.
- */
-export async function expectCleanBooks(pool: Pool, chain: BooksOnChain, allow: readonly string[] = []): Promise<void> {
-  const outcome = await reconciler(pool, chain).run(newHolder(), 'test');
-  if (outcome.kind !== 'done') throw new Error('another reconciliation runs');
-  const { rows } = await pool.query(
-    `SELECT class, subject, expected, actual, detail FROM reconciliation_items WHERE state = 'open' AND NOT class = ANY ($1::text[])
-     ORDER BY id LIMIT 20`,
-    [[...allow]],
-  );
-  expect(rows).toEqual([]);
+/** An item that a test has brought about itself; what is not named may be anything. */
+export interface LeftItem {
+  readonly class: string;
+  readonly subject?: string;
+  readonly expected?: string | null;
+  readonly actual?: string | null;
 }
 
-/** All rows of a subject in the journal, in the order in which they were booked; gas apart. */
-export async function journalOf(pool: Pool, subject: string): Promise<readonly Booked[]> {
+/**
+ * Runs a whole reconciliation (chain, books, balances) and fails unless the open items are exactly those of `left`: each
+ * settled payment has its transfer, each transfer its explanation, each payment the postings that its state requires, and
+ * all sums agree, gas to the wei where `gasWallets` are named. Call it when nothing is under way any more.
+ */
+export async function expectCleanBooks(pool: Pool, chain: BooksOnChain, left: readonly LeftItem[] = []): Promise<void> {
+  const outcome = await reconciler(pool, chain).run(newHolder(), 'test');
+  if (outcome.kind !== 'done') throw new Error('another reconciliation runs');
+  if ((chain.gasWallets ?? []).length > 0 && !('gas_wallet_actual_wei' in outcome.result.totals))
+    throw new Error('the gas was not compared: a transaction is under way');
+  const { rows } = await pool.query(
+    `SELECT class, subject, expected, actual, detail FROM reconciliation_items WHERE state = 'open' ORDER BY class, id LIMIT 20`,
+  );
+  if (rows.length !== left.length) expect(rows).toEqual(left);
+  expect(rows).toMatchObject(left.map((item) => ({ ...item })));
+}
+
+/** All rows of a subject in the journal, in the order in which they were booked. */
+async function rowsOf(pool: Pool, subject: string): Promise<readonly Booked[]> {
   const { rows } = await pool.query<Booked>(
     `SELECT event, round, d.code AS debit, c.code AS credit, amount::text AS amount FROM journal
        JOIN ledger_accounts d ON d.id = debit_account JOIN ledger_accounts c ON c.id = credit_account
-     WHERE subject = $1 AND event <> 'gas' ORDER BY journal.id`,
+     WHERE subject = $1 ORDER BY journal.id`,
     [subject],
   );
   return rows;
 }
 
-/** One payment's rows as texts: `executed 1: authorized <- revenue:sandbox.exec 1000`. */
+const lineOf = ({ event, round, debit, credit, amount }: Booked): string => `${event} ${round}: ${debit} <- ${credit} ${amount}`;
+
+/** One payment's rows as texts, gas apart: `executed 1: authorized <- revenue:sandbox.exec 1000`. */
 export async function bookingsOf(pool: Pool, subject: string): Promise<readonly string[]> {
-  const rows = await journalOf(pool, subject);
-  return rows.map(({ event, round, debit, credit, amount }) => `${event} ${round}: ${debit} <- ${credit} ${amount}`);
+  return (await rowsOf(pool, subject)).filter(({ event }) => event !== 'gas').map(lineOf);
+}
+
+const GAS_EVENTS = ['gas', 'gas_returned'];
+
+/**
+ * All of one payment's rows, and after them those of its gas. The latter say only that they are there (`gas 1`): what they
+ * come to is compared with the chain.
+ */
+export async function entriesOf(pool: Pool, subject: string): Promise<readonly string[]> {
+  const rows = await rowsOf(pool, subject);
+  const isGas = ({ event }: Booked): boolean => GAS_EVENTS.includes(event);
+  return [...rows.filter((row) => !isGas(row)).map(lineOf), ...rows.filter(isGas).map((row) => `${row.event} ${row.round}`)];
 }

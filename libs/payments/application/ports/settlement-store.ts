@@ -124,7 +124,7 @@ export interface SettlementStore {
   conclude(batchId: string, hash: Hex, mined: MinedTransaction, verdicts: readonly Verdict[]): Promise<boolean>;
   /** The nonce was used by another transaction: ends the batch without a block. All or nothing, as `conclude`. */
   drop(batchId: string, verdicts: readonly Verdict[]): Promise<boolean>;
-  /** Batches that were dropped within this time. */
+  /** Batches that were dropped within this time, and those by whose hash a payment is settled all the same. */
   listDropped(signer: Hex, withinMs: number): Promise<readonly StoredBatch[]>;
 
   /** Mined transactions of the newest blocks, whose block may still be replaced; newest first. */
