@@ -2,7 +2,11 @@
  * Runs the real use cases of several processes on one thread and decides at every call that leaves a process which one
  * goes on, which one dies there, and whose answer is lost. What a process does between two such calls is one step.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
+/**
+ * When every promise that could go on has gone on: node looks at this queue once the queue of promises is empty. A turn of
+ * the event loop would say the same, and costs calls to the operating system.
+ */
+const nextTurn = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
 
 /** What the code of a dead process gets from every call: none of them has an effect any more. */
 export class ProcessDiedError extends Error {
@@ -24,15 +28,44 @@ export class SimulatedProcess {
   constructor(readonly name: string) {}
 }
 
-interface WaitingCall {
-  readonly process: SimulatedProcess;
-  readonly label: string;
-  /** Whether the call would wait for a lock that somebody else holds. */
-  readonly isBlocked: () => boolean;
-  readonly perform: () => unknown;
-  readonly failure: () => Error;
-  resolve(value: unknown): void;
-  reject(error: unknown): void;
+type Failure = (label: string) => Error;
+/** Whether a call would wait for a lock that somebody else holds. */
+type IsBlocked = (method: string, args: readonly unknown[]) => boolean;
+type Method = (...args: unknown[]) => unknown;
+
+/** One method of a port, as a process sees it. */
+class Entrance {
+  constructor(
+    readonly process: SimulatedProcess,
+    readonly label: string,
+    readonly method: string,
+    readonly target: object,
+    readonly perform: Method,
+    readonly failure: Failure,
+    readonly isBlocked: IsBlocked | null,
+  ) {}
+}
+
+class WaitingCall {
+  constructor(
+    readonly entrance: Entrance,
+    readonly args: unknown[],
+    readonly resolve: (value: unknown) => void,
+    readonly reject: (error: unknown) => void,
+  ) {}
+
+  get isBlocked(): boolean {
+    const { isBlocked, method } = this.entrance;
+    return isBlocked?.(method, this.args) ?? false;
+  }
+
+  die(): void {
+    this.reject(new ProcessDiedError(this.entrance.label));
+  }
+
+  fail(): void {
+    this.reject(this.entrance.failure(this.entrance.label));
+  }
 }
 
 /** More calls than this in one run mean that some code never comes to rest. */
@@ -55,32 +88,37 @@ export class Interleaver {
     process: SimulatedProcess,
     name: string,
     port: Port,
-    failure: (label: string) => Error,
-    isBlocked: (method: string, args: readonly unknown[]) => boolean = () => false,
+    failure: Failure,
+    isBlocked: IsBlocked | null = null,
   ): Port {
+    const methods = new Map<string | symbol, Method>();
     return new Proxy(port, {
-      get: (target, key, receiver) => {
-        const member: unknown = Reflect.get(target, key, receiver);
+      get: (target, key) => {
+        const known = methods.get(key);
+        if (known !== undefined) return known;
+        const member: unknown = Reflect.get(target, key);
         if (typeof member !== 'function' || typeof key !== 'string') return member;
-        return (...args: unknown[]) => {
-          const label = `${process.name} ${name}.${key}`;
-          return this.call({
-            process,
-            label,
-            perform: () => member.apply(target, args) as unknown,
-            failure: () => failure(label),
-            isBlocked: () => isBlocked(key, args),
-          });
-        };
+        const entrance = new Entrance(
+          process,
+          `${process.name} ${name}.${key}`,
+          key,
+          target,
+          member as Method,
+          failure,
+          isBlocked,
+        );
+        const method: Method = (...args) => this.call(entrance, args);
+        methods.set(key, method);
+        return method;
       },
     });
   }
 
-  private call(call: Omit<WaitingCall, 'resolve' | 'reject'>): Promise<unknown> {
-    if (++this.calls > MAX_CALLS) throw new Error(`more than ${MAX_CALLS} calls: ${call.label}`);
-    if (call.process.dead) return Promise.reject(new ProcessDiedError(call.label));
+  private call(entrance: Entrance, args: unknown[]): Promise<unknown> {
+    if (++this.calls > MAX_CALLS) throw new Error(`more than ${MAX_CALLS} calls: ${entrance.label}`);
+    if (entrance.process.dead) return Promise.reject(new ProcessDiedError(entrance.label));
     return new Promise((resolve, reject) => {
-      this.waiting.push({ ...call, resolve, reject });
+      this.waiting.push(new WaitingCall(entrance, args, resolve, reject));
     });
   }
 
@@ -91,16 +129,16 @@ export class Interleaver {
   }
 
   /** Lets one waiting call happen. */
-  async step(index: number, fate: CallFate): Promise<void> {
-    const free = this.waiting.filter((waiting) => !waiting.isBlocked());
+  step(index: number, fate: CallFate): Promise<void> | void {
+    const free = this.waiting.filter((waiting) => !waiting.isBlocked);
     const call = free[index % free.length];
     if (call === undefined) return;
     this.waiting.splice(this.waiting.indexOf(call), 1);
-    this.log.push(fate === 'done' ? call.label : `${call.label} [${fate}]`);
-    const { process } = call;
-    if (fate === 'fails') call.reject(call.failure());
+    const { label, process } = call.entrance;
+    this.log.push(fate === 'done' ? label : `${label} [${fate}]`);
+    if (fate === 'fails') call.fail();
     else if (fate === 'dies_before') this.kill(process, call);
-    else await this.perform(call, fate);
+    else return this.perform(call, fate);
   }
 
   /** Runs every process on until it waits again. */
@@ -113,27 +151,28 @@ export class Interleaver {
   }
 
   private async perform(call: WaitingCall, fate: CallFate): Promise<void> {
+    const { perform, target, process } = call.entrance;
     let answer: unknown;
     try {
-      answer = await call.perform();
+      answer = await perform.apply(target, call.args);
     } catch (error) {
       call.reject(error);
       return;
     }
-    if (fate === 'answer_lost') call.reject(call.failure());
-    else if (fate === 'dies_after') this.kill(call.process, call);
+    if (fate === 'answer_lost') call.fail();
+    else if (fate === 'dies_after') this.kill(process, call);
     else call.resolve(answer);
   }
 
   /** The process makes no step any more; its code unwinds without effect. */
   kill(process: SimulatedProcess, current?: WaitingCall): void {
     process.dead = true;
-    current?.reject(new ProcessDiedError(current.label));
+    current?.die();
     for (let index = this.waiting.length - 1; index >= 0; index--) {
       const call = this.waiting[index];
-      if (call?.process !== process) continue;
+      if (call?.entrance.process !== process) continue;
       this.waiting.splice(index, 1);
-      call.reject(new ProcessDiedError(call.label));
+      call.die();
     }
     this.log.push(`${process.name} dies`);
   }

@@ -1,4 +1,4 @@
-import { Pool } from 'pg';
+import { Client, Pool } from 'pg';
 import { Journal } from '@tollbox/ledger/infrastructure/journal';
 import type { PaymentStore } from '@tollbox/payments/application/ports/payment-store';
 import type { SettlementStore } from '@tollbox/payments/application/ports/settlement-store';
@@ -17,9 +17,13 @@ const inSteps = (ms: number): number => Math.floor(ms / CLOCK_STEP_MS) * CLOCK_S
 
 /** Made once a database, and kept: which accounts there are is learned by the journal. */
 const KEPT_TABLES = ['_prisma_migrations', 'installation', 'ledger_accounts', 'price_lists', 'price_list_activations'];
+/** Deleted rows are swept out of the files after this many runs, before looking past them costs something. */
+const RUNS_BETWEEN_SWEEPS = 10;
+/** No run outlives its server, and what was planned for a few rows is good for the next few. */
+const SETTINGS = '-c synchronous_commit=off -c plan_cache_mode=force_generic_plan';
 
-const PAYMENTS = `SELECT p.payer || ':' || p.nonce AS key, p.state, p.attempt, p.round, p.settlement_mode, p.operation_id, p.amount_atomic,
-    p.price_atomic, p.operation, p.transaction_hash,
+const PAYMENTS = `SELECT p.payer || ':' || p.nonce AS key, p.state, p.attempt, p.round, p.settlement_mode, p.operation_id, p.amount_atomic::text,
+    p.price_atomic::text, p.operation, p.transaction_hash,
     (SELECT count(*)::int FROM journal j JOIN ledger_accounts a ON a.id = j.credit_account
       WHERE j.subject = p.id AND j.event = 'executed' AND a.code <> 'credits') AS earned_times,
     coalesce((SELECT json_object_agg(code, balance) FROM (
@@ -40,14 +44,57 @@ const BATCHES = `SELECT t.batch_id, min(t.signer) AS signer, min(t.evm_nonce)::t
 const GAS = `SELECT a.code, sum(CASE WHEN a.id = j.debit_account THEN j.amount ELSE -j.amount END)::text AS balance
   FROM journal j JOIN ledger_accounts a ON a.id IN (j.debit_account, j.credit_account) WHERE a.asset = 'ETH' GROUP BY a.code`;
 
+const VIEW = `SELECT
+  (SELECT coalesce(json_agg(payment), '[]') FROM (${PAYMENTS}) AS payment) AS payments,
+  (SELECT coalesce(json_agg(batch), '[]') FROM (${BATCHES}) AS batch) AS batches,
+  (SELECT coalesce(json_object_agg(code, balance), '{}') FROM (${GAS}) AS gas) AS gas`;
+
+/** Lets time pass for rows that nobody holds. */
+const ADVANCE = `WITH freed AS (SELECT id FROM payments FOR UPDATE SKIP LOCKED), left_free AS (SELECT name FROM leases FOR UPDATE SKIP LOCKED),
+  paid AS (UPDATE payments SET lease_expires_at = lease_expires_at - $1::interval, queued_at = queued_at - $1::interval
+    FROM freed WHERE payments.id = freed.id),
+  leased AS (UPDATE leases SET expires_at = expires_at - $1::interval FROM left_free WHERE leases.name = left_free.name)
+  UPDATE settlement_transactions SET stored_at = stored_at - $1::interval, resolved_at = resolved_at - $1::interval`;
+
+/** Counts the statements that may change something. */
+class Statements {
+  count = 0;
+
+  clientClass(): typeof Client {
+    const note = (first: unknown): void => {
+      const text = typeof first === 'string' ? first : (first as { text?: string }).text;
+      if (text === undefined || !/^\s*SELECT/.test(text)) this.count += 1;
+    };
+    return class extends Client {
+      override query = ((...args: Parameters<Client['query']>): unknown => {
+        note(args[0]);
+        return Client.prototype.query.apply(this, args);
+      }) as Client['query'];
+    };
+  }
+}
+
+interface ViewRow {
+  readonly payments: readonly Record<string, never>[];
+  readonly batches: readonly Record<string, never>[];
+  readonly gas: Readonly<Record<string, string>>;
+}
+
 /** The product's repositories on a real PostgreSQL. */
 export class PgDatabase implements Database {
   readonly payments: PaymentStore;
   readonly settlements: SettlementStore;
+  private runs = 0;
+  private seen: DatabaseView | null = null;
+  private seenAt = -1;
 
   private constructor(
     private readonly database: TestDatabase,
     private readonly pool: Pool,
+    private readonly statements: Statements,
+    /** The connection of the run itself: as the owner, whom no trigger stops. */
+    private readonly owner: Client,
+    private readonly tables: readonly string[],
   ) {
     const journal = new Journal(NETWORK.caip2);
     this.payments = inOrder(new PaymentsRepository(pool, journal), ['listToRevoke', 'listExpiredClaims']);
@@ -57,59 +104,58 @@ export class PgDatabase implements Database {
 
   static async start(): Promise<PgDatabase> {
     const database = await testDatabase();
-    return new PgDatabase(
-      database,
-      new Pool({ connectionString: database.url, max: 12, statement_timeout: STATEMENT_TIMEOUT_MS }),
-    );
-  }
-
-  /** As the owner, whom no trigger stops. */
-  private async asOwner(statement: string): Promise<void> {
-    const client = await this.pool.connect();
-    try {
-      await client.query(`BEGIN; SET LOCAL session_replication_role = replica; ${statement}; COMMIT`);
-    } finally {
-      client.release();
-    }
-  }
-
-  async empty(): Promise<void> {
-    const { rows } = await this.pool.query<{ name: string }>(
+    const statements = new Statements();
+    const common = { connectionString: database.url, statement_timeout: STATEMENT_TIMEOUT_MS };
+    const owner = new Client({ ...common, options: `${SETTINGS} -c session_replication_role=replica` });
+    await owner.connect();
+    const { rows } = await owner.query<{ name: string }>(
       `SELECT quote_ident(tablename) AS name FROM pg_tables WHERE schemaname = 'public' AND tablename <> ALL ($1::text[])`,
       [KEPT_TABLES],
     );
-    await this.asOwner(`TRUNCATE ${rows.map(({ name }) => name).join(', ')}`);
+    const pool = new Pool({ ...common, options: SETTINGS, max: 12, Client: statements.clientClass() });
+    return new PgDatabase(
+      database,
+      pool,
+      statements,
+      owner,
+      rows.map(({ name }) => name),
+    );
+  }
+
+  /** Most tables are never written to here: only what has rows is emptied. */
+  async empty(): Promise<void> {
+    const looks = this.tables.map((name) => `SELECT '${name}' AS name WHERE EXISTS (SELECT FROM ${name})`);
+    const filled = await this.owner.query<{ name: string }>({ name: 'filled', text: looks.join(' UNION ALL ') });
+    const names = filled.rows.map(({ name }) => name);
+    if (names.length > 0) await this.owner.query(names.map((name) => `DELETE FROM ${name}`).join('; '));
+    if (names.length > 0 && ++this.runs % RUNS_BETWEEN_SWEEPS === 0) await this.owner.query(`VACUUM ${names.join(', ')}`);
+    this.seen = null;
   }
 
   async advance(ms: number): Promise<void> {
-    const back = `interval '${ms} ms'`;
-    const free = (table: string, key: string) => `${key} IN (SELECT ${key} FROM ${table} FOR UPDATE SKIP LOCKED)`;
-    await this
-      .asOwner(`UPDATE payments SET lease_expires_at = lease_expires_at - ${back}, queued_at = queued_at - ${back} WHERE ${free('payments', 'id')};
-      UPDATE leases SET expires_at = expires_at - ${back} WHERE ${free('leases', 'name')};
-      UPDATE settlement_transactions SET stored_at = stored_at - ${back}, resolved_at = resolved_at - ${back}`);
+    await this.owner.query({ name: 'advance', text: ADVANCE, values: [`${ms} ms`] });
   }
 
-  version(): null {
-    return null;
+  version(): number {
+    return this.statements.count;
   }
 
   async view(): Promise<DatabaseView> {
-    const [payments, batches, gas] = await Promise.all([
-      this.pool.query<Record<string, never>>({ name: 'view.payments', text: PAYMENTS }),
-      this.pool.query<Record<string, never>>({ name: 'view.batches', text: BATCHES }),
-      this.pool.query<{ code: string; balance: string }>({ name: 'view.gas', text: GAS }),
-    ]);
-    const wei = new Map(gas.rows.map(({ code, balance }) => [code, BigInt(balance)]));
-    return {
-      payments: payments.rows.map(toPaymentView),
-      batches: batches.rows.map(toBatchView),
-      gasWei: { expense: wei.get('gas_expense') ?? 0n, wallet: wei.get('gas_wallet') ?? 0n },
+    if (this.seen !== null && this.seenAt === this.statements.count) return this.seen;
+    this.seenAt = this.statements.count;
+    const { rows } = await this.owner.query<ViewRow>({ name: 'view', text: VIEW });
+    const { payments = [], batches = [], gas = {} } = rows[0] ?? {};
+    this.seen = {
+      payments: payments.map(toPaymentView),
+      batches: batches.map(toBatchView),
+      gasWei: { expense: BigInt(gas['gas_expense'] ?? 0), wallet: BigInt(gas['gas_wallet'] ?? 0) },
     };
+    return this.seen;
   }
 
   async stop(): Promise<void> {
     await this.pool.end();
+    await this.owner.end();
     await this.database.drop();
   }
 }

@@ -26,8 +26,9 @@ const lost = (label: string): Error => new Error(`${label}: the connection broke
 interface Incarnation {
   readonly process: SimulatedProcess;
   readonly operations: readonly Operation[];
-  readonly gateway: PayForOperation;
-  readonly worker: Worker;
+  /** Made when it is asked for: a gateway has no worker. */
+  readonly gateway: () => PayForOperation;
+  readonly worker: () => Worker;
 }
 
 /** Clock of a run: what the code takes for now. */
@@ -140,7 +141,7 @@ export class World {
     const { process, operations, gateway: at } = this.incarnation(gatewayName);
     const work = this.interleaver.port(process, 'work', this.work, lost);
     const request = `request-${++this.requests}`;
-    const outcome = at.pay({
+    const outcome = at().pay({
       operation: operations.find(({ name }) => name === purchase.operationName) ?? missing(purchase.operationName),
       body: {},
       rawBody: Buffer.from(body),
@@ -184,7 +185,7 @@ export class World {
 
   private startTask(parameter: number): void {
     const name = WORKERS[parameter % 2] ?? '';
-    const { worker } = this.incarnation(name);
+    const worker = this.incarnation(name).worker();
     worker.run(Math.floor(parameter / 2)).catch((error: unknown) => this.noteProblem(error, name));
   }
 
@@ -199,7 +200,12 @@ export class World {
     if (living !== undefined && !living.process.dead) return living;
     const process = new SimulatedProcess(`${name}.${++this.births}`);
     const parts = this.parts(process);
-    const born = { process, operations: parts.operations, gateway: gateway(parts), worker: new Worker(parts) };
+    const born = {
+      process,
+      operations: parts.operations,
+      gateway: once(() => gateway(parts)),
+      worker: once(() => new Worker(parts)),
+    };
     this.incarnations.set(name, born);
     return born;
   }
@@ -261,7 +267,7 @@ export class World {
     for (let round = 0; round < rounds; round++) {
       await this.rest();
       for (const name of WORKERS)
-        for (let task = 0; task < this.incarnation(name).worker.tasks.length; task++) {
+        for (let task = 0; task < this.incarnation(name).worker().tasks.length; task++) {
           this.startTask(task * 2 + WORKERS.indexOf(name));
           await this.rest();
         }
@@ -315,6 +321,11 @@ function purchaseOf(parameter: number): Purchase {
 
 function operationsOf(work: ModelWork): readonly ModelOperation[] {
   return [new ModelOperation('model.early', true, work), new ModelOperation('model.confirm', false, work)];
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
 }
 
 function missing(what: string): never {
