@@ -194,7 +194,10 @@ describe('every route of the running gateway', () => {
       for (const [role, token] of tokens) {
         const answer = await call(route, bearer(token));
         if (roles.includes(role)) admitted.set(`${role} ${route.method} ${route.path}`, answer.status);
-        else expectRefusal(answer, { status: 403, code: 'forbidden' });
+        else {
+          const { message, suggestion } = expectRefusal(answer, { status: 403, code: 'forbidden' });
+          expect([message, suggestion]).toEqual([expect.stringContaining(role), expect.stringContaining(roles[0]!)]);
+        }
       }
     }
     expect(Object.fromEntries(admitted)).toEqual({

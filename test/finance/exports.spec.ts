@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import path from 'node:path';
 import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import type { Pool } from 'pg';
+import { EXPORT_DATASETS } from '@tollbox/finance/domain/export/dataset';
 import { FinanceModule } from '@tollbox/finance/finance.module';
 import { broadcast, gas } from '@tollbox/ledger/domain/postings/payment';
 import { PG_POOL } from '@tollbox/platform/database/pg-pool';
@@ -79,6 +82,25 @@ describe('finance exports', () => {
     const { body } = await get(`payments.csv?${RANGE}`);
     expect(body).toContain(`,"'=cmd|""/c calc""!A1",`);
     expect(body).not.toMatch(/(^|,)"?[=@]/m);
+  });
+
+  it('say under which price list a payment was quoted, and the fee within its price', async () => {
+    await pool.query('UPDATE payments SET fee_atomic = 2, price_list_version = 1 WHERE price_atomic = 3');
+    const [names = '', ...lines] = (await get(`payments.csv?${RANGE}`)).body.split('\r\n');
+    const columnsOf = (line: string) => Object.fromEntries(names.split(',').map((name, at) => [name, line.split(',')[at]]));
+    const paid = { price_atomic: '3', fee_atomic: '2' };
+    expect(lines.map(columnsOf)).toContainEqual(expect.objectContaining({ record: 'row', ...paid, price_list_version: '1' }));
+    expect(lines.find((line) => line.startsWith('total,'))).toBeDefined();
+  });
+
+  it('have the columns that docs/finance.md lists', () => {
+    const listed = readFileSync(path.join(__dirname, '../../docs/finance.md'), 'utf8')
+      .split('\n')
+      .filter((line) => /^\| `(journal|payments|settlements)` \|/.test(line))
+      .map((line) => [...line.matchAll(/`(\w+)`/g)].map(([, name]) => name));
+    expect(listed).toEqual(
+      Object.entries(EXPORT_DATASETS).map(([name, { columns }]) => [name, ...columns.map((one) => one.name)]),
+    );
   });
 
   it('are Parquet with the same rows, amounts as texts, totals and a checksum in the footer', async () => {

@@ -46,8 +46,17 @@ describe('periods over HTTP', () => {
     const late = { ...(await now()), reason: 'an entry came late' };
     const refused = await post('supersede', late);
     expect([refused.statusCode, refused.json<{ code: string }>().code]).toEqual([403, 'second_key_required']);
-    for (const key of [first.token, 'nonsense'])
-      expect((await post('supersede', late, { 'x-approval-key': key })).statusCode).toBe(403);
+    const auditor = await test.key('auditor');
+    for (const [key, why] of [
+      [first.token, /nobody approves his own/],
+      ['nonsense', /unknown, expired or revoked/],
+      [auditor.token, /has the role auditor/],
+    ] as const) {
+      const answer = await post('supersede', late, { 'x-approval-key': key });
+      const { code, message, suggestion } = answer.json<Record<string, string>>();
+      expect([answer.statusCode, code, message]).toEqual([403, 'second_key_required', expect.stringMatching(why)]);
+      expect(suggestion).toContain('X-Approval-Key');
+    }
     expect((await post('supersede', await now(), { 'x-approval-key': second.token })).statusCode).toBe(400);
     const again = await post('supersede', late, { 'x-approval-key': second.token });
     expect(periodAnswer.parse(again.json()).period).toMatchObject({

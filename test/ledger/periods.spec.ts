@@ -114,7 +114,7 @@ describe('periods', () => {
     const first = await close();
     await append(sold(2n));
     for (const [supersede, code] of [
-      [{ ...second, approvedBy: 'key-1' }, 'forbidden'],
+      [{ ...second, approvedBy: 'key-1' }, 'second_key_required'],
       [{ ...second, reason: ' ' }, 'conflict'],
     ] as const)
       await expect(close({ supersede })).rejects.toMatchObject({ code });

@@ -25,6 +25,7 @@ describe('what the gateway says about itself', () => {
     gateway = await startGatewayInProcess({
       PRICE_EXEC_ATOMIC: '2500',
       SANDBOX_MAX_MEMORY_MIB: '777',
+      CREDITS_MAX_TOPUP_ATOMIC: '50000000',
       PUBLIC_URL: 'https://sell.example',
       ALLOW_SHARED_KERNEL: '1',
     });
@@ -121,7 +122,9 @@ describe('what the gateway says about itself', () => {
     for (const text of [
       '# Tollbox',
       '$0.0025',
-      '$0.01',
+      '| POST /api/v1/modal/sandbox/create | $0.01 |',
+      '| POST /v1/credits | $0.01 to $50.00 |',
+      '- /v1/credits: the amount that you ask for, from $0.01 to $50.00; no fee is added.',
       '777 MiB',
       'https://sell.example/api/v1/modal/sandbox/create',
       PAY_TO,
@@ -137,7 +140,7 @@ describe('what the gateway says about itself', () => {
     const discovery = (await get('/.well-known/x402')).json<{
       version: number;
       resources: string[];
-      items: { resource: string; method: string; accepts: Record<string, unknown>[] }[];
+      items: { resource: string; method: string; accepts: Record<string, unknown>[]; price: Record<string, unknown> }[];
     }>();
     expect(discovery.version).toBe(1);
     expect(discovery.resources.sort()).toEqual(
@@ -172,6 +175,11 @@ describe('what the gateway says about itself', () => {
       extra: { name: 'USDC', version: '2' },
     });
     expect(maxTimeoutSeconds).toEqual(expect.any(Number));
+    const bounds = Object.fromEntries(discovery.items.map(({ resource, price }) => [resource.split('/').at(-1), price]));
+    expect(bounds).toMatchObject({
+      exec: { least_atomic: '2500', most_atomic: '2500', text: '$0.0025' },
+      credits: { least_atomic: '10000', most_atomic: '50000000' },
+    });
   });
 
   it('serves a documentation page that needs nothing from elsewhere', async () => {

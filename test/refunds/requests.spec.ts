@@ -47,7 +47,10 @@ describe('a request for a refund', () => {
     const refund = await world.request(payment, 401n, {}, requester);
     expect(refund).toMatchObject({ state: 'requested', needs_second_key: true });
     expect(await world.books(refund.id)).toEqual({});
-    await expect(world.refunds.approve(refund.id, requester)).rejects.toEqual(refused('second_key_required'));
+    await expect(world.refunds.approve(refund.id, requester)).rejects.toMatchObject({
+      code: 'second_key_required',
+      suggestion: expect.stringContaining(`${refund.id}/approve with a finance key`) as string,
+    });
     expect(await world.refunds.approve(refund.id, other)).toMatchObject({ state: 'queued', approved_by: other.keyId });
   });
 

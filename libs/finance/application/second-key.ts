@@ -14,8 +14,13 @@ export class SecondKey {
   async approvalOf(token: string | undefined, requesterKeyId: string): Promise<string | undefined> {
     if (token === undefined) return undefined;
     const check = await this.keys.check(token);
-    if (!check.ok || check.key.role !== 'finance' || check.key.id === requesterKeyId)
-      throw new TollboxError('second_key_required');
+    if (!check.ok) throw refused('The key in X-Approval-Key is unknown, expired or revoked.');
+    if (check.key.id === requesterKeyId)
+      throw refused('The key in X-Approval-Key is the one that asks: nobody approves his own request.');
+    if (check.key.role !== 'finance')
+      throw refused(`The key in X-Approval-Key has the role ${check.key.role}; finance approves.`);
     return check.key.id;
   }
 }
+
+const refused = (message: string): TollboxError => new TollboxError('second_key_required', { message });

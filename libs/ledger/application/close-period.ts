@@ -108,10 +108,14 @@ function again(
   requestedBy: string,
   { reason, approvedBy }: { reason: string; approvedBy: string },
 ): Frame {
-  if (newest === null) throw new TollboxError('conflict', { message: 'No period is closed yet.' });
+  if (newest === null)
+    throw new TollboxError('conflict', {
+      message: 'No period is closed yet.',
+      suggestion: 'Close one with POST /finance/periods/close.',
+    });
   if (reason.trim() === '') throw new TollboxError('conflict', { message: 'Closing a period again needs a reason.' });
   if (approvedBy === requestedBy)
-    throw new TollboxError('forbidden', { message: 'Closing a period again needs the key of a second person.' });
+    throw new TollboxError('second_key_required', { message: 'Closing a period again needs the key of a second person.' });
   const { seq, number, version, fromAt, untilAt } = newest;
   return { seq: seq + 1, number, version: version + 1, fromAt, notBefore: untilAt, reason, approvedBy };
 }

@@ -2,7 +2,7 @@ import type { PriceAttributes } from '@tollbox/platform/operations/operation';
 import type { PriceBook, PriceTerms } from '@tollbox/platform/operations/price-book';
 import { maxTimeoutSeconds, type PaymentPayload } from '../domain/authorization';
 import type { Hex, Network } from '../domain/networks';
-import { quoteFrom, quotePaidBy, type Quote, type VersionedPriceList } from '../domain/pricing';
+import { quoteFrom, quotePaidBy, variationOf, type Quote, type VersionedPriceList } from '../domain/pricing';
 import type { Terms } from '../domain/terms';
 import type { PriceListStore } from './ports/price-list-store';
 
@@ -54,8 +54,11 @@ export class PriceList implements PriceBook {
   /** For documentation: a call may be quoted a longer window when its deadline asks for it. */
   termsFor(operationName: string): PriceTerms {
     const { network, payTo } = this.options;
+    const { totalAtomic, feeAtomic } = this.quoteToday(operationName, {});
     return {
-      amountAtomic: this.quoteToday(operationName, {}).totalAtomic,
+      amountAtomic: totalAtomic,
+      feeAtomic,
+      variation: variationOf(this.current, operationName),
       network: network.caip2,
       asset: network.usdc,
       payTo,

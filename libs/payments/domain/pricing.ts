@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { PriceAttributes } from '@tollbox/platform/operations/operation';
+import type { PriceTier, PriceVariation } from '@tollbox/platform/operations/price-book';
 import { sha256Hex } from './fingerprint';
 
 /** A price of a class of hardware: up to the included lifetime, and for every hour of a longer one. */
@@ -88,6 +89,15 @@ function baseOf(rule: PriceRule, attributes: PriceAttributes): bigint | null {
       return lifetimeS <= rule.included_lifetime_s ? BigInt(tier.atomic) : longLifetime(tier, BigInt(lifetimeS));
     }
   }
+}
+
+/** What in a body moves the price of an operation of the list. */
+export function variationOf({ content }: VersionedPriceList, operation: string): PriceVariation {
+  const rule = Object.hasOwn(content.operations, operation) ? content.operations[operation] : undefined;
+  if (rule?.kind !== 'lifetime') return { kind: rule?.kind ?? 'flat' };
+  const tierOf = (tier: Tier): PriceTier => ({ atomic: BigInt(tier.atomic), perHourAtomic: BigInt(tier.per_hour_atomic) });
+  const gpu = Object.fromEntries(Object.entries(rule.gpu).map(([name, tier]) => [name, tierOf(tier)]));
+  return { kind: 'lifetime', includedLifetimeS: rule.included_lifetime_s, cpu: tierOf(rule.cpu), gpu };
 }
 
 /** The hourly price for exactly this time, rounded up to a whole atomic unit; a longer lifetime never costs less than a short one. */

@@ -40,23 +40,28 @@ export class AccessGuard implements CanActivate {
 
   private async admitStaff(request: FastifyRequest, route: StaffRoute): Promise<void> {
     const token = bearerToken(request.headers.authorization);
-    if (token === undefined)
-      return this.refuse(request, 'unauthorized', request.headers.authorization === undefined ? 'missing' : 'unknown');
+    if (token === undefined) return this.refuse(request, request.headers.authorization === undefined ? 'missing' : 'unknown');
     const check = await this.keys.check(token);
-    if (!check.ok) return this.refuse(request, 'unauthorized', check.reason, check.keyId);
+    if (!check.ok) return this.refuse(request, check.reason, check.keyId);
     const { id: keyId, name, role } = check.key;
-    if (!route.roles.includes(role)) return this.refuse(request, 'forbidden', 'role', keyId);
+    if (!route.roles.includes(role)) {
+      await this.note(request, 'role', keyId);
+      throw new TollboxError('forbidden', {
+        message: `This key has the role ${role}; the route is for ${route.roles.join(' and ')}.`,
+        suggestion: `Use a key with the role ${route.roles.join(' or ')}; \`npm run keys -- create --name NAME --role ${route.roles[0] ?? ''}\` makes one.`,
+      });
+    }
     request.staff = { keyId, name, role };
   }
 
   /** The answer does not say why a key is refused: only its owner may learn that it was once good, and he can list it. */
-  private async refuse(
-    request: FastifyRequest,
-    code: 'unauthorized' | 'forbidden',
-    reason: KeyRefusal | 'missing' | 'role',
-    keyId?: string,
-  ): Promise<never> {
-    await this.refusals.record({
+  private async refuse(request: FastifyRequest, reason: KeyRefusal | 'missing', keyId?: string): Promise<never> {
+    await this.note(request, reason, keyId);
+    throw new TollboxError('unauthorized');
+  }
+
+  private note(request: FastifyRequest, reason: KeyRefusal | 'missing' | 'role', keyId?: string): Promise<void> {
+    return this.refusals.record({
       actorKind: keyId === undefined ? 'anonymous' : 'staff',
       actor: keyId ?? 'unknown',
       action: 'staff.access',
@@ -66,6 +71,5 @@ export class AccessGuard implements CanActivate {
       requestId: request.id,
       ip: request.ip,
     });
-    throw new TollboxError(code);
   }
 }

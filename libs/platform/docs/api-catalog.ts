@@ -4,6 +4,7 @@ import { CONFIG, type Config } from '../config/config';
 import { publicBaseUrl, type CalledUnder } from '../http/public-url';
 import { OperationRegistry, type Operation } from '../operations/operation';
 import { PRICE_BOOK, type PriceBook, type PriceTerms } from '../operations/price-book';
+import { priceStatement, type PriceStatement } from './price-statement';
 import { listRoutes, type InventoryRoute } from '../routes/route-inventory';
 
 /** A route that costs something, with what it sells and for how much. */
@@ -15,6 +16,7 @@ export interface PricedItem {
   readonly summary: string;
   readonly operation: Operation;
   readonly terms: PriceTerms;
+  readonly price: PriceStatement;
 }
 
 /** What the running application offers: its routes, operations and prices, read when asked. */
@@ -44,7 +46,12 @@ export class ApiCatalog {
       if (declaration?.kind !== 'priced') return [];
       const operation = this.operations.get(declaration.operation);
       const terms = this.prices.termsFor(declaration.operation);
-      return [{ method, path, url: `${baseUrl}${path}`, summary: declaration.summary, operation, terms }];
+      const price = this.priceOf(declaration.operation);
+      return [{ method, path, url: `${baseUrl}${path}`, summary: declaration.summary, operation, terms, price }];
     });
+  }
+
+  priceOf(name: string): PriceStatement {
+    return priceStatement({ terms: this.prices.termsFor(name), operation: this.operations.get(name) }, this.config);
   }
 }

@@ -1,7 +1,7 @@
 import { jsonSchema } from './openapi';
 import type { PricedItem } from './api-catalog';
 
-/** The x402 v2 requirement of an operation's base price. */
+/** The x402 v2 requirement of an operation's least price; `price` says what else it may cost. */
 function requirement({ terms }: PricedItem) {
   return {
     scheme: 'exact',
@@ -27,6 +27,12 @@ export function buildDiscovery(items: readonly PricedItem[], baseUrl: string) {
       description: item.summary,
       mimeType: 'application/json',
       accepts: [requirement(item)],
+      price: {
+        currency: 'USD',
+        least_atomic: item.price.leastAtomic.toString(),
+        most_atomic: item.price.mostAtomic?.toString() ?? null,
+        text: item.price.rule === '' ? item.price.short : item.price.rule,
+      },
       input: jsonSchema(item.operation.body, 'input'),
       output: jsonSchema(item.operation.answer, 'output'),
     })),

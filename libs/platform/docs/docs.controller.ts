@@ -26,11 +26,11 @@ export class DocsController {
   @Header('Cache-Control', CACHE)
   @Free({ summary: 'This API as OpenAPI 3.1' })
   openApi(@Req() request: FastifyRequest): Json {
-    const { operations, prices } = this.catalog;
+    const { operations } = this.catalog;
     return buildOpenApi({
       routes: this.catalog.routes(),
       operations,
-      priceAtomicOf: (operation) => prices.termsFor(operation).amountAtomic,
+      priceOf: (operation) => this.catalog.priceOf(operation),
       baseUrl: this.catalog.baseUrl(request),
       version: API_VERSION,
     });

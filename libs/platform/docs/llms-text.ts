@@ -4,10 +4,13 @@ import type { PricedItem } from './api-catalog';
 import { usdText } from './usd';
 
 function priceTable(items: readonly PricedItem[]): string {
-  const rows = items.map(
-    ({ method, path, terms, summary }) => `| ${method} ${path} | $${usdText(terms.amountAtomic)} | ${summary} |`,
-  );
-  return ['| Route | Price (USDC) | What |', '|---|---|---|', ...rows].join('\n');
+  const rows = items.map(({ method, path, price, summary }) => `| ${method} ${path} | ${price.short} | ${summary} |`);
+  const rules = items.flatMap(({ path, price }) => (price.rule === '' ? [] : [`- ${path}: ${price.rule}.`]));
+  const feeAtomic = items.map(({ terms }) => terms.feeAtomic).find((fee) => fee > 0n);
+  if (feeAtomic !== undefined)
+    rules.push(`- Each of these prices but that of credits includes a transaction fee of $${usdText(feeAtomic)}.`);
+  const table = ['| Route | Price (USDC) | What |', '|---|---|---|', ...rows].join('\n');
+  return [table, ...(rules.length === 0 ? [] : [rules.join('\n')]), 'The 402 of a request has its exact price.'].join('\n\n');
 }
 
 function limits(config: Config): string {

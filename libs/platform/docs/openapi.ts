@@ -4,14 +4,14 @@ import type { OperationRegistry } from '../operations/operation';
 import type { FreeRoute, OwnerRoute, RouteDeclaration, StaffRoute } from '../routes/access.decorators';
 import type { InventoryRoute } from '../routes/route-inventory';
 import { errorSchema, paymentHeaders, paymentRequiredResponse, receiptHeaders, type Json } from './openapi-parts';
-import { usdText } from './usd';
+import type { PriceStatement } from './price-statement';
 
 /** A JSON Schema or a part of an OpenAPI document. */
 export interface OpenApiInput {
   readonly routes: readonly InventoryRoute[];
   readonly operations: OperationRegistry;
-  /** Price in atomic USDC of an operation. */
-  readonly priceAtomicOf: (operation: string) => bigint;
+  /** What an operation costs. */
+  readonly priceOf: (operation: string) => PriceStatement;
   readonly baseUrl: string;
   readonly version: string;
 }
@@ -82,14 +82,14 @@ const NOT_FOR_PRICED = new Set<ErrorCode>([
 
 function pricedOperation(declaration: Extract<RouteDeclaration, { kind: 'priced' }>, input: OpenApiInput): Json {
   const operation = input.operations.get(declaration.operation);
-  const price = input.priceAtomicOf(declaration.operation);
+  const price = input.priceOf(declaration.operation);
   const onCredit = operation.onChainOnly !== true;
   const codes = (Object.keys(ERRORS) as ErrorCode[]).filter((code) => !NOT_FOR_PRICED.has(code));
   return {
     tags: ['agents'],
-    description: `Costs at least ${usdText(price)} USDC, paid with x402 (v1 or v2)${onCredit ? ' or from prepaid credits' : ''}. The body is validated before anything is charged.`,
+    description: `Costs ${price.short} in USDC${price.rule === '' ? '' : ` (${price.rule})`}, paid with x402 (v1 or v2)${onCredit ? ' or from prepaid credits' : ''}. The body is validated before anything is charged.`,
     security: [{ x402v2: [] }, { x402v1: [] }, ...(onCredit ? [{ creditToken: [] }] : [])],
-    'x-price-atomic': price.toString(),
+    'x-price-atomic': price.leastAtomic.toString(),
     requestBody: { required: true, content: jsonContent(jsonSchema(operation.body, 'input')) },
     responses: {
       '200': {

@@ -166,7 +166,7 @@ export const ERRORS = define({
     retryable: false,
     error: 'Second key required',
     message: 'This needs the approval of a second key.',
-    suggestion: 'Send the key of another person with the same role as `X-Approval-Key`.',
+    suggestion: 'Send the same request with the finance key of another person in the header `X-Approval-Key`.',
   },
   too_many_exports: {
     status: 429,

@@ -25,7 +25,10 @@ export class ManageRefunds {
       case 'repeated':
         return this.show(result.refund.id);
       case 'key_reused':
-        throw new TollboxError('conflict', { message: 'This idempotency_key was used for another refund.' });
+        throw new TollboxError('conflict', {
+          message: 'This idempotency_key was used for another refund.',
+          suggestion: 'Use a new idempotency_key, or repeat the first request without a change.',
+        });
       case 'no_payment':
         throw new TollboxError('not_found', { message: 'There is no payment with this id.' });
       case 'not_refundable':
@@ -66,10 +69,13 @@ export class ManageRefunds {
       case 'same_key':
         throw new TollboxError('second_key_required', {
           message: 'The staff key that requested this refund may not approve it.',
-          details: 'Let somebody approve it with another finance key.',
+          suggestion: `Let another person send POST /finance/refunds/${id}/approve with a finance key of their own; the requester can only reject it.`,
         });
       case 'wrong_state':
-        throw new TollboxError('conflict', { message: `The refund is ${result.state} already.` });
+        throw new TollboxError('conflict', {
+          message: `The refund is ${result.state} already.`,
+          suggestion: `See GET /finance/refunds/${id}: only a refund that was not decided, or not sent yet, can change.`,
+        });
     }
   }
 }

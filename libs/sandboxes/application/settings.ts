@@ -40,6 +40,6 @@ export function bodyLimits(config: Config): BodyLimits {
     maxExecTimeoutS: config.EXEC_MAX_TIMEOUT_S,
     maxArgvCount: config.EXEC_MAX_ARGV_COUNT,
     maxArgvBytes: config.EXEC_MAX_ARGV_BYTES,
-    gpu: false, // no GPU has a price yet, whatever the provider has
+    gpu: false, // GPUs have prices, but no provider is asked for them yet
   };
 }

@@ -43,12 +43,20 @@ export const EXPORT_DATASETS = {
   payments: {
     columns: [
       ...[text('id'), text('state'), serial('attempt'), text('operation'), text('operation_id'), text('payer'), text('pay_to')],
-      ...[text('network'), text('asset'), text('nonce'), amount('amount_atomic'), amount('price_atomic'), serial('x402_version')],
-      ...[text('settlement_mode'), serial('answer_status'), text('void_code'), text('fail_reason'), text('transaction_hash')],
+      ...[text('network'), text('asset'), text('nonce'), amount('amount_atomic'), amount('price_atomic'), amount('fee_atomic')],
+      ...[
+        serial('price_list_version'),
+        serial('x402_version'),
+        text('settlement_mode'),
+        serial('answer_status'),
+        text('void_code'),
+        text('fail_reason'),
+        text('transaction_hash'),
+      ],
       ...[serial('block_number'), time('claimed_at'), time('executed_at'), time('settled_at')],
     ],
     totalsBy: ['state', 'network', 'asset'],
-    summed: ['amount_atomic', 'price_atomic'],
+    summed: ['amount_atomic', 'price_atomic', 'fee_atomic'],
   },
   /** Settlement transactions by the time they were stored. */
   settlements: {
