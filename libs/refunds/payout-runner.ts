@@ -29,6 +29,7 @@ export class PayoutRunner implements OnApplicationBootstrap, BeforeApplicationSh
     const resolve = new ResolvePayouts(store, wallet, payOut, {
       finalDepth: config.REFUND_FINAL_DEPTH,
       rebroadcastAfterMs: config.REFUND_REBROADCAST_AFTER_MS,
+      bumpAfterMs: config.REFUND_BUMP_AFTER_MS,
       unknownAfterMs: config.REFUND_UNKNOWN_AFTER_MS,
       dropAfterMs: config.REFUND_DROP_AFTER_MS,
       onProblem,

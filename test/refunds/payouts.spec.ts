@@ -193,6 +193,102 @@ describe('a payout whose end is not seen', () => {
     expect(await world.balance(wallet)).toBe(4_000n);
   });
 
+  const GWEI = 1_000_000_000n;
+  const mineAt = async (baseFeeWei: bigint) => {
+    await world.chain.rpc('anvil_setNextBlockBaseFeePerGas', [`0x${baseFeeWei.toString(16)}`]);
+    await world.mine(1);
+  };
+  const isOld = (id: string) =>
+    world.pool.query(`UPDATE refund_transactions SET stored_at = stored_at - interval '20 s' WHERE refund_id = $1`, [id]);
+  const bytesOf = async (id: string) => {
+    const { rows } = await world.pool.query<{
+      state: string;
+      transaction_hash: string;
+      evm_nonce: string;
+      raw_transaction: string;
+    }>(
+      'SELECT state, transaction_hash, evm_nonce, raw_transaction FROM refund_transactions WHERE refund_id = $1 ORDER BY replacement',
+      [id],
+    );
+    return rows;
+  };
+  /** The gas of the bytes that were mined, and nothing else. */
+  const booksGasOnce = async (id: string) => {
+    const { rows } = await world.pool.query<{ booked: boolean }>(
+      `SELECT j.amount = t.gas_used * t.effective_gas_price_wei AS booked FROM journal j
+       JOIN refund_transactions t ON t.refund_id = j.subject AND t.state = 'succeeded' WHERE j.subject = $1 AND j.event = 'refund_gas'`,
+      [id],
+    );
+    expect(rows).toEqual([{ booked: true }]);
+  };
+
+  /** Sent, and then gas costs more than it offers: other bytes with the same nonce are stored, and sent if they can be. */
+  async function stuck(amountAtomic: bigint, canSend = true) {
+    await world.fund(amountAtomic);
+    await world.chain.setAutomine(false);
+    await mineAt(GWEI);
+    const refund = await order(amountAtomic);
+    await world.worker().pass();
+    await mineAt((GWEI * 22n) / 10n);
+    await isOld(refund.id);
+    await world.worker('worker-1', canSend ? undefined : cannotSend).pass();
+    expect(await stateOf(refund.id)).toBe('broadcast');
+    const bytes = await bytesOf(refund.id);
+    expect(bytes).toHaveLength(2);
+    expect(bytes[1]?.evm_nonce).toBe(bytes[0]?.evm_nonce);
+    return { refund, first: bytes[0], second: bytes[1] };
+  }
+
+  it('is replaced at a better price when gas gets dear, and paid and booked once', async () => {
+    const { refund, second } = await stuck(450n);
+    await mineAt((GWEI * 22n) / 10n);
+    await world.worker().pass();
+    expect(await world.refunds.show(refund.id)).toMatchObject({ state: 'paid', transaction_hash: second?.transaction_hash });
+    expect((await bytesOf(refund.id)).map(({ state }) => state)).toEqual(['replaced', 'succeeded']);
+    expect(await eventsOf(refund.id)).toEqual(['requested', 'approved', 'stored', 'price_raised', 'paid']);
+    await booksGasOnce(refund.id);
+    expect(await world.balance(wallet)).toBe(450n);
+    expect(await world.books(refund.id)).toEqual({ refunds: 450n, refunds_due: 0n, refund_float: -450n });
+    await world.chain.setAutomine(true);
+  });
+
+  it('is found under its first price also, when that is the one that is mined', async () => {
+    const { refund, first } = await stuck(460n, false);
+    await mineAt(GWEI);
+    await world.chain.rpc('eth_sendRawTransaction', [first?.raw_transaction]); // anvil forgets what a block could not pay
+    await mineAt(GWEI);
+    await world.worker().pass();
+    expect(await world.refunds.show(refund.id)).toMatchObject({ state: 'paid', transaction_hash: first?.transaction_hash });
+    expect((await bytesOf(refund.id)).map(({ state }) => state)).toEqual(['succeeded', 'replaced']);
+    await booksGasOnce(refund.id);
+    await world.chain.setAutomine(true);
+    await world.mine(1);
+    await world.worker().pass();
+    expect(await world.balance(wallet)).toBe(460n);
+  });
+
+  it('waits as it is above the ceiling', async () => {
+    await world.fund(470n);
+    await world.chain.setAutomine(false);
+    await mineAt(GWEI);
+    const refund = await order(470n);
+    await world.worker().pass();
+    await mineAt(GWEI * 30n);
+    await isOld(refund.id);
+    await world.worker().pass();
+    expect(await bytesOf(refund.id)).toHaveLength(1);
+    await mineAt(GWEI);
+    await world.pool.query(
+      `UPDATE refund_transactions SET sent_at = sent_at - interval '1 s', stored_at = now() WHERE refund_id = $1`,
+      [refund.id],
+    );
+    await world.worker().pass();
+    await mineAt(GWEI);
+    await world.worker().pass();
+    expect(await stateOf(refund.id)).toBe('paid');
+    await world.chain.setAutomine(true);
+  });
+
   it('is unknown after a while, and only the chain resolves it', async () => {
     await world.fund(600n);
     await world.chain.setAutomine(false);

@@ -1,4 +1,4 @@
-import { replacementPrice } from '../domain/gas';
+import { replacementPrice } from '@tollbox/platform/chain/gas-price';
 import type { OpenBatch, OpenBatches } from './open-batches';
 import type { MinedTransaction } from './ports/evm-chain';
 import type { FollowReport } from './ports/settlement-rail';

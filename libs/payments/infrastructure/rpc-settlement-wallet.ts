@@ -1,5 +1,6 @@
 import { keccak256, parseTransaction } from 'viem';
 import { privateKeyToAccount, type PrivateKeyAccount } from 'viem/accounts';
+import { isNonceDecided } from '@tollbox/platform/chain/node-words';
 import type { Config } from '@tollbox/platform/config/config';
 import { ChainUnavailableError, type FeeQuote, type MinedTransaction } from '../application/ports/evm-chain';
 import type {
@@ -105,7 +106,7 @@ export class RpcSettlementWallet implements SettlementWallet {
 
   async send(raws: readonly Hex[]): Promise<void> {
     const answers = await this.rpc.ask(raws.map((raw) => ({ method: 'eth_sendRawTransaction', params: [raw] })));
-    const refused = answers.find((answer) => answer.kind === 'error' && !isKnownAlready(answer.message));
+    const refused = answers.find((answer) => answer.kind === 'error' && !isNonceDecided(answer.message));
     if (refused?.kind === 'error') throw new ChainUnavailableError(`eth_sendRawTransaction failed: ${refused.message}`);
   }
 
@@ -182,9 +183,4 @@ function toOutlooks(answer: Hex, transfers: number): TransferOutlook[] {
       ? { kind: 'payable' }
       : { kind: 'refused', reason: revertText(moved.returnData) || 'execution reverted' };
   });
-}
-
-/** The node has these very bytes, or their nonce is decided: the receipts tell by which transaction. */
-function isKnownAlready(message: string): boolean {
-  return /already known|already imported|known transaction|nonce too low|replacement transaction underpriced/i.test(message);
 }

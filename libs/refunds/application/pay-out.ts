@@ -1,6 +1,7 @@
+import { replacementPrice } from '@tollbox/platform/chain/gas-price';
 import type { HeldLease } from '@tollbox/platform/database/leases';
 import type { Refund } from '../domain/refund';
-import { LeaseLostError, type Payout, type PayoutStore } from './ports/payout-store';
+import { LeaseLostError, newestOf, type Payout, type PayoutStore } from './ports/payout-store';
 import type { FeeQuote, Hex, RefundWallet, Transfer } from './ports/refund-wallet';
 
 export interface PayOutOptions {
@@ -48,11 +49,22 @@ export class PayOut {
     return started;
   }
 
-  /** Sends the stored bytes. An error leaves them stored: the resolver sends them again. */
+  /** Signs the same payment at the price that gas has now, or an eighth more than before. Above the ceiling it waits as it is. */
+  async raisePrice(lease: HeldLease, payout: Payout): Promise<void> {
+    const previous = this.wallet.feesOf(newestOf(payout).raw);
+    const fees = replacementPrice(previous, await this.wallet.fees(), this.options.maxFeePerGasWei);
+    if (fees === null) return;
+    const signed = await this.wallet.sign(transferOf(payout.refund), payout.evmNonce, this.options.gasLimit, fees);
+    const replaced = await this.store.storeReplacement(lease, payout, this.wallet.address, signed);
+    if (replaced !== null) await this.submit(replaced);
+  }
+
+  /** Sends the newest stored bytes. An error leaves them stored: the resolver sends them again. */
   async submit(payout: Payout): Promise<void> {
     try {
-      await this.wallet.send(payout.raw);
-      await this.store.markSent(payout);
+      const newest = newestOf(payout);
+      await this.wallet.send(newest.raw);
+      await this.store.markSent(newest);
     } catch (error) {
       this.options.onProblem(error, `sending refund ${payout.refund.id}`);
     }

@@ -56,7 +56,7 @@ export class PayoutLoop {
 
   /** What is on its way first, then what is queued: a payout of a dead process is found before its nonce is passed. */
   async pass(lease: HeldLease): Promise<void> {
-    await this.steps.resolve.resolveAll();
+    await this.steps.resolve.resolveAll(lease);
     await this.steps.payOut.payOut(lease, await this.store.open(this.options.signer));
     await this.steps.resolve.watchReorgs();
   }

@@ -1,11 +1,14 @@
+import type { HeldLease } from '@tollbox/platform/database/leases';
 import { transferOf, type PayOut } from './pay-out';
-import type { Payout, PayoutStore } from './ports/payout-store';
-import type { RefundWallet } from './ports/refund-wallet';
+import { LeaseLostError, newestOf, type Payout, type PayoutBytes, type PayoutStore } from './ports/payout-store';
+import type { MinedTransfer, RefundWallet } from './ports/refund-wallet';
 
 export interface ResolveOptions {
   /** Blocks on top of what cannot be taken back: a revert, a nonce that another transaction used. */
   readonly finalDepth: number;
   readonly rebroadcastAfterMs: number;
+  /** Bytes that are in no block after this time are replaced by others at a better price. */
+  readonly bumpAfterMs: number;
   readonly unknownAfterMs: number;
   /** A payout whose nonce is used by another transaction for this long is dropped: nodes lag behind each other. */
   readonly dropAfterMs: number;
@@ -24,8 +27,9 @@ export class ResolvePayouts {
     private readonly options: ResolveOptions,
   ) {}
 
-  async resolveAll(): Promise<void> {
-    for (const payout of await this.store.open(this.wallet.address)) await this.guarded(payout, () => this.resolve(payout));
+  async resolveAll(lease: HeldLease): Promise<void> {
+    for (const payout of await this.store.open(this.wallet.address))
+      await this.guarded(payout, () => this.resolve(lease, payout));
   }
 
   /** A block that held a payout may be replaced: then the payout is in another one, or on its way again. */
@@ -40,24 +44,28 @@ export class ResolvePayouts {
     try {
       await step();
     } catch (error) {
+      if (error instanceof LeaseLostError) throw error;
       this.options.onProblem(error, `following refund ${payout.refund.id}`);
-      if (payout.ageMs > this.options.unknownAfterMs && payout.refund.state === 'broadcast') await this.store.markUnknown(payout);
+      if (ageMsOf(payout) > this.options.unknownAfterMs && payout.refund.state === 'broadcast')
+        await this.store.markUnknown(payout);
     }
   }
 
-  private async resolve(payout: Payout): Promise<void> {
-    const mined = await this.wallet.mined(payout.hash, transferOf(payout.refund));
-    if (mined?.succeeded === true) return this.store.markPaid(payout, mined);
-    if (mined !== null) {
+  private async resolve(lease: HeldLease, payout: Payout): Promise<void> {
+    const found = await this.find(payout);
+    if (found?.mined.succeeded === true) return this.store.markPaid(payout, found.bytes, found.mined);
+    if (found !== null) {
       // A revert in a block that is lost may succeed in another one: it counts only when it is deep enough.
-      const depth = (await this.wallet.latestBlockNumber()) - mined.blockNumber;
-      if (depth >= BigInt(this.options.finalDepth)) await this.store.markReverted(payout, mined);
+      const depth = (await this.wallet.latestBlockNumber()) - found.mined.blockNumber;
+      if (depth >= BigInt(this.options.finalDepth)) await this.store.markReverted(payout, found.bytes, found.mined);
       return;
     }
     if ((await this.wallet.minedNonce(this.options.finalDepth)) > payout.evmNonce) return this.displaced(payout);
-    const { rebroadcastAfterMs, unknownAfterMs } = this.options;
-    if (payout.state === 'stored' || (payout.sentAgeMs ?? 0) > rebroadcastAfterMs) await this.sender.submit(payout);
-    if (payout.ageMs > unknownAfterMs && payout.refund.state === 'broadcast') await this.store.markUnknown(payout);
+    const { rebroadcastAfterMs, bumpAfterMs, unknownAfterMs } = this.options;
+    const newest = newestOf(payout);
+    if (newest.state === 'stored' || (newest.sentAgeMs ?? 0) > rebroadcastAfterMs) await this.sender.submit(payout);
+    if (newest.state === 'sent' && newest.ageMs > bumpAfterMs) await this.sender.raisePrice(lease, payout);
+    if (ageMsOf(payout) > unknownAfterMs && payout.refund.state === 'broadcast') await this.store.markUnknown(payout);
   }
 
   /** Deep blocks hold another transaction with this nonce, and a look after a while still shows none with these bytes. */
@@ -71,9 +79,21 @@ export class ResolvePayouts {
     if (payout.blockNumber === null) return;
     const hash = await this.wallet.blockHash(payout.blockNumber);
     if (hash === null || hash === payout.blockHash) return; // a node that lags does not have the block yet
-    const mined = await this.wallet.mined(payout.hash, transferOf(payout.refund));
-    if (mined === null) await this.store.reopen(payout);
-    else if (mined.succeeded) await this.store.moveToBlock(payout, mined);
-    else await this.store.reopen(payout);
+    const found = await this.find(payout);
+    // In the new block under other bytes, or nowhere: it is open again, and the next pass books what it finds.
+    if (found?.mined.succeeded !== true || found.bytes.state !== 'succeeded') await this.store.reopen(payout);
+    else await this.store.moveToBlock(payout, found.bytes, found.mined);
+  }
+
+  /** The bytes of the payout that are in a block, whichever price they have. */
+  private async find(payout: Payout): Promise<{ readonly bytes: PayoutBytes; readonly mined: MinedTransfer } | null> {
+    for (const bytes of payout.bytes) {
+      const mined = await this.wallet.mined(bytes.hash, transferOf(payout.refund));
+      if (mined !== null) return { bytes, mined };
+    }
+    return null;
   }
 }
+
+/** Since its first bytes were stored. */
+const ageMsOf = ({ bytes }: Payout): number => Math.max(...bytes.map(({ ageMs }) => ageMs));

@@ -6,11 +6,13 @@ import {
   ExecutionRevertedError,
   http,
   keccak256,
+  parseTransaction,
   parseEventLogs,
   TransactionReceiptNotFoundError,
   type PublicClient,
 } from 'viem';
 import { privateKeyToAccount, type PrivateKeyAccount } from 'viem/accounts';
+import { isNonceDecided } from '@tollbox/platform/chain/node-words';
 import type { Network } from '@tollbox/platform/config/networks';
 import {
   RefundChainError,
@@ -106,11 +108,16 @@ export class ViemRefundWallet implements RefundWallet {
     return { raw, hash: keccak256(raw) };
   }
 
+  feesOf(raw: Hex): FeeQuote {
+    const { maxFeePerGas = 0n, maxPriorityFeePerGas = 0n } = parseTransaction(raw);
+    return { maxFeePerGasWei: maxFeePerGas, maxPriorityFeePerGasWei: maxPriorityFeePerGas };
+  }
+
   async send(raw: Hex): Promise<void> {
     try {
       await this.client.sendRawTransaction({ serializedTransaction: raw });
     } catch (error) {
-      if (isAlreadyKnown(error)) return;
+      if (error instanceof BaseError && isNonceDecided(`${error.details} ${error.shortMessage}`)) return;
       throw chainError('eth_sendRawTransaction', error);
     }
   }
@@ -175,9 +182,3 @@ function chainError(what: string, cause: unknown): RefundChainError {
 /** JSON-RPC error 3 is "execution reverted". */
 const isRevertError = (cause: unknown): boolean =>
   cause instanceof ExecutionRevertedError || (typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 3);
-
-/** The node has these very bytes already, in its pool or in a block. */
-function isAlreadyKnown(error: unknown): boolean {
-  if (!(error instanceof BaseError)) return false;
-  return /already known|already imported|known transaction/i.test(`${error.details} ${error.shortMessage}`);
-}

@@ -25,6 +25,12 @@ export const booksVariables = {
   REFUND_POLL_MS: integer(20, 60_000, 1_000, 'Time between two passes over the refunds.'),
   REFUND_RETRY_MS: integer(20, 3_600_000, 30_000, 'Pause before a refund that could not be sent is tried again.'),
   REFUND_REBROADCAST_AFTER_MS: integer(20, 600_000, 5_000, 'A sent refund without a block is sent again after this time.'),
+  REFUND_BUMP_AFTER_MS: integer(
+    20,
+    600_000,
+    15_000,
+    'A refund that is in no block after this time is replaced at a price 12.5 % higher or more, up to SETTLEMENT_MAX_FEE_PER_GAS_WEI.',
+  ),
   REFUND_UNKNOWN_AFTER_MS: integer(20, 600_000, 30_000, 'A sent refund without a block after this time is `unknown`.'),
   REFUND_DROP_AFTER_MS: integer(
     0,

@@ -2,21 +2,33 @@ import type { HeldLease } from '@tollbox/platform/database/leases';
 import type { Refund } from '../../domain/refund';
 import type { Hex, MinedTransfer, SignedTransfer } from './refund-wallet';
 
-/** A refund with the signed transaction that pays it. */
-export interface Payout {
+/** Signed bytes that pay a refund. Those of one payout share a nonce, so at most one of them is ever mined. */
+export interface PayoutBytes {
   readonly transactionId: string;
-  readonly refund: Refund;
-  readonly state: 'stored' | 'sent' | 'succeeded';
-  readonly evmNonce: bigint;
+  readonly state: 'stored' | 'sent' | 'succeeded' | 'reverted' | 'replaced';
   readonly raw: Hex;
   readonly hash: Hex;
-  /** Since the bytes were stored, and sent. */
+  /** Since they were stored, and sent. */
   readonly ageMs: number;
   readonly sentAgeMs: number | null;
+}
+
+/** A refund with the bytes that were signed to pay it, one under each price. */
+export interface Payout {
+  readonly refund: Refund;
+  readonly evmNonce: bigint;
+  /** The oldest first; never empty. */
+  readonly bytes: readonly PayoutBytes[];
   /** Since its nonce was first seen used by another transaction; null when it was not. */
   readonly displacedMs: number | null;
   readonly blockNumber: bigint | null;
   readonly blockHash: Hex | null;
+}
+
+export function newestOf(payout: Payout): PayoutBytes {
+  const newest = payout.bytes.at(-1);
+  if (newest === undefined) throw new Error(`refund ${payout.refund.id} has a payout without bytes`);
+  return newest;
 }
 
 /** This process does not hold the lease any more. */
@@ -44,13 +56,18 @@ export interface PayoutStore {
    * @throws LeaseLostError
    */
   storePayout(lease: HeldLease, refund: Refund, signer: Hex, evmNonce: bigint, signed: SignedTransfer): Promise<Payout | null>;
-  markSent(payout: Payout): Promise<void>;
+  /**
+   * The same payment with the same nonce at another price, under proof of the lease. Null when the payout has ended.
+   * @throws LeaseLostError
+   */
+  storeReplacement(lease: HeldLease, payout: Payout, signer: Hex, signed: SignedTransfer): Promise<Payout | null>;
+  markSent(bytes: PayoutBytes): Promise<void>;
   /** Payouts that are on their way, by nonce. */
   open(signer: Hex): Promise<readonly Payout[]>;
   /** broadcast | unknown → paid. */
-  markPaid(payout: Payout, mined: MinedTransfer): Promise<void>;
+  markPaid(payout: Payout, bytes: PayoutBytes, mined: MinedTransfer): Promise<void>;
   /** broadcast | unknown → failed: the chain refused it. */
-  markReverted(payout: Payout, mined: MinedTransfer): Promise<void>;
+  markReverted(payout: Payout, bytes: PayoutBytes, mined: MinedTransfer): Promise<void>;
   /** broadcast → unknown. */
   markUnknown(payout: Payout): Promise<void>;
   /** Another transaction has its nonce, as far as the node says. */
@@ -60,7 +77,7 @@ export interface PayoutStore {
   /** Paid payouts in this block or later ones. */
   paidSince(signer: Hex, blockNumber: bigint): Promise<readonly Payout[]>;
   /** The payout is in another block than before. */
-  moveToBlock(payout: Payout, mined: MinedTransfer): Promise<void>;
+  moveToBlock(payout: Payout, bytes: PayoutBytes, mined: MinedTransfer): Promise<void>;
   /** paid → broadcast: its block was lost. */
   reopen(payout: Payout): Promise<void>;
 }

@@ -42,7 +42,9 @@ export interface RefundWallet {
   /** Why the token would refuse this transfer now; null when it would not. */
   refusalOf(transfer: Transfer): Promise<string | null>;
   sign(transfer: Transfer, evmNonce: bigint, gas: bigint, fees: FeeQuote): Promise<SignedTransfer>;
-  /** Resolves also when the node has these bytes already. */
+  /** What signed bytes offer for gas. */
+  feesOf(raw: Hex): FeeQuote;
+  /** Resolves also when the node has these bytes already, or their nonce is used. */
   send(raw: Hex): Promise<void>;
   /** Null when the node knows no block with this transaction. Rejects when it succeeded and did not move this money. */
   mined(hash: Hex, transfer: Transfer): Promise<MinedTransfer | null>;
