@@ -55,6 +55,28 @@ describe('the application', () => {
     await expect(application.query(statement)).rejects.toMatchObject({ code: NOT_ALLOWED });
   });
 
+  it('fires no function that looks at its own temporary tables', async () => {
+    const { rows } = await application.query(
+      `SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prokind = 'f'
+         AND coalesce(NOT proconfig @> ARRAY['search_path=pg_catalog, public, pg_temp'], true)`,
+    );
+    expect(rows).toEqual([]); // a new function says SET search_path = pg_catalog, public, pg_temp
+
+    const wallet = `0x${'c7'.repeat(20)}`;
+    const topUp = { event: 'executed', debit: 'authorized', credit: 'credits', amount: 5n, wallet } as const;
+    await new Journal('eip155:84532').append(application as never, [{ ...topUp, subject: randomUUID() }]);
+    await application.query('CREATE TEMPORARY TABLE ledger_accounts (LIKE public.ledger_accounts)');
+    await application.query('CREATE TEMPORARY TABLE credit_accounts (LIKE public.credit_accounts)');
+    await application.query(
+      `INSERT INTO journal (debit_account, credit_account, amount, subject, event, round, leg, wallet)
+       SELECT debit_account, credit_account, amount, gen_random_uuid(), event, round, leg, wallet FROM journal WHERE wallet = $1`,
+      [wallet],
+    );
+    await application.query('DROP TABLE pg_temp.ledger_accounts, pg_temp.credit_accounts');
+    const { rows: balances } = await application.query('SELECT balance_atomic FROM credit_accounts WHERE wallet = $1', [wallet]);
+    expect(balances).toEqual([{ balance_atomic: '10' }]);
+  });
+
   it('owns nothing', async () => {
     const { rows } = await application.query(
       `SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND pg_has_role(current_user, relowner, 'MEMBER')`,
