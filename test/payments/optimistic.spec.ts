@@ -102,8 +102,12 @@ describe('an answer before settlement', () => {
 
     await world.chain.mint(payer.address, PRICE_ATOMIC * 9n);
     expect(await pay(payer)).toMatchObject([{ kind: 'paid', payment: { settlementMode: 'confirm' } }]);
+    const owes = (atomic: number) => world.pool.query('UPDATE credit_accounts SET debt_atomic = $1', [atomic]);
     await world.pool.query(`UPDATE payments SET debt_cleared_at = now() WHERE state = 'failed'`);
+    await owes(0);
     expect(await pay(payer)).toMatchObject([{ kind: 'released', payment: { settlementMode: 'optimistic' } }]);
+    await owes(1); // what cleared it was lost with its block
+    expect(await pay(payer)).toMatchObject([{ kind: 'paid', payment: { settlementMode: 'confirm' } }]);
   });
 
   it('that ran out unpaid is our loss, once: the wallet waits from then on', async () => {

@@ -38,6 +38,9 @@ describe('runs of reconciliation', () => {
   const run = (options = {}) => reconciler(pool, { ...on(), ...options }).run(newHolder());
   const column = async (query: string): Promise<unknown[]> =>
     (await pool.query<unknown[]>({ text: query, rowMode: 'array' })).rows.map(([value]) => value);
+  const isCleared = async (id: string): Promise<boolean> =>
+    (await pool.query<{ cleared: boolean }>('SELECT debt_cleared_at IS NOT NULL AS cleared FROM payments WHERE id = $1', [id]))
+      .rows[0]?.cleared === true;
   const receiptIds = () => column('SELECT id FROM chain_receipts ORDER BY id');
 
   it('take back what a lost block held, and book it again where it comes back', async () => {
@@ -55,6 +58,9 @@ describe('runs of reconciliation', () => {
       'debt_paid 1: treasury <- customer_debt 1000',
       'debt_paid 1: treasury <- credits 300',
     ]);
+    expect(await isCleared(debt.id)).toBe(true);
+    const reopen = pool.query('UPDATE payments SET debt_cleared_at = NULL WHERE id = $1', [debt.id]);
+    await expect(reopen).rejects.toThrow('only a debt can be cleared'); // the books hold none
 
     await chain.rpc('evm_revert', [snapshot]);
     await chain.mine(3);
@@ -67,6 +73,7 @@ describe('runs of reconciliation', () => {
       'failed 2: customer_debt <- treasury 1000',
       'failed 2: credits <- treasury 300',
     ]);
+    expect(await isCleared(debt.id)).toBe(false);
 
     await seed.submit(debt);
     await expectCleanBooks(pool, on());
@@ -74,6 +81,7 @@ describe('runs of reconciliation', () => {
       'debt_paid 2: treasury <- customer_debt 1000',
       'debt_paid 2: treasury <- credits 300',
     ]);
+    expect(await isCleared(debt.id)).toBe(true);
   });
 
   it('follow a settled payment from its lost block to its next one', async () => {

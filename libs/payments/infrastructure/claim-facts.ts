@@ -70,6 +70,7 @@ const FACTS = `
        AND claimed_at > now() - interval '1 hour' LIMIT payer.refused_limit) AS recent),
     ${anyOf(`payments.payer = payer.payer AND state = 'settled' AND rail = 'x402'`)},
     ${anyOf(`payments.payer = payer.payer AND state = 'failed' AND settlement_mode = 'optimistic' AND debt_cleared_at IS NULL`)}
+      OR (SELECT debt_atomic FROM credit_accounts WHERE wallet = payer.payer) > 0
       OR ${anyOf(`payments.payer = payer.payer AND state = 'expired' AND settlement_mode = 'optimistic' AND claimed_at > now() - interval '1 day'`)}
   FROM payer
   UNION ALL

@@ -194,6 +194,12 @@ export class ReceiptsRepository implements ReceiptStore {
     await client.query(`UPDATE payments SET debt_cleared_at = now() WHERE id = ANY ($1::uuid[]) AND debt_cleared_at IS NULL`, [
       changes.flatMap(({ payment, decision }) => (decision.state === 'debt_paid' && payment !== null ? [payment.id] : [])),
     ]);
+    // The entries above hold the debt again, which is what lets the database take this back.
+    await client.query(`UPDATE payments SET debt_cleared_at = NULL WHERE id = ANY ($1::uuid[]) AND debt_cleared_at IS NOT NULL`, [
+      changes.flatMap(({ receipt, payment, decision }) =>
+        receipt.state === 'debt_paid' && decision.state !== 'debt_paid' && payment !== null ? [payment.id] : [],
+      ),
+    ]);
     await closeOfReceipts(
       client,
       run,
