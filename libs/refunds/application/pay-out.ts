@@ -87,6 +87,7 @@ export class PayOut {
     } catch (error) {
       if (error instanceof LeaseLostError) throw error;
       this.options.onProblem(error, `paying out refund ${refund.id}`);
+      await this.store.noteWaiting(refund.id, error instanceof Error ? error.message : 'unknown error', this.options.retryMs);
       return false;
     }
   }

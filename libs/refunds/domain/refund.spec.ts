@@ -9,6 +9,7 @@ const payment = (change: Partial<RefundablePayment> = {}): RefundablePayment => 
   wallet: '0xa1',
   priceAtomic: 2_000n,
   refundedAtomic: 0n,
+  dueAtomic: 0n,
   ...change,
 });
 
@@ -20,7 +21,11 @@ describe('a refund', () => {
     ['up to the limit of a day', 400n, 600n, {}, false],
     ['above the limit of a day', 401n, 600n, {}, true],
   ])('%s', (_, amount, today, change, needsSecondKey) => {
-    expect(decideRefund(payment(change), amount, today, LIMITS)).toEqual({ kind: 'accepted', needsSecondKey });
+    expect(decideRefund(payment(change), amount, today, LIMITS)).toEqual({
+      kind: 'accepted',
+      needsSecondKey,
+      owedAlready: false,
+    });
   });
 
   it('is never more than was paid, all refunds of the payment together', () => {
@@ -34,6 +39,16 @@ describe('a refund', () => {
       expect(decideRefund(payment({ state }), 1n, 0n, LIMITS).kind).toBe('not_refundable');
     },
   );
+
+  it.each([
+    ['voided', 'sandbox.exec'],
+    ['failed', 'sandbox.exec'],
+    ['failed', 'credits.topup'],
+  ])('pays out what came on a payment that is %s (%s), and no more', (state, operation) => {
+    const uncharged = payment({ state, operation, dueAtomic: 300n, refundedAtomic: 100n });
+    expect(decideRefund(uncharged, 200n, 0n, LIMITS)).toEqual({ kind: 'accepted', needsSecondKey: false, owedAlready: true });
+    expect(decideRefund(uncharged, 201n, 0n, LIMITS)).toEqual({ kind: 'too_much', leftAtomic: 200n });
+  });
 
   it('is not for a top-up of credits', () => {
     expect(decideRefund(payment({ operation: 'credits.topup' }), 1n, 0n, LIMITS).kind).toBe('not_refundable');

@@ -30,6 +30,8 @@ export interface Refund {
   readonly round: number;
   readonly requestedBy: string;
   readonly needsSecondKey: boolean;
+  /** It pays out money that is owed without it: what came on a payment that was not charged. */
+  readonly owedAlready: boolean;
 }
 
 /** What is known of the payment that is to be given back. */
@@ -42,6 +44,8 @@ export interface RefundablePayment {
   readonly priceAtomic: bigint;
   /** Sum of its refunds that are not rejected or failed. */
   readonly refundedAtomic: bigint;
+  /** What came on it from its payer although it was not charged, by the books. */
+  readonly dueAtomic: bigint;
 }
 
 export interface RefundLimits {
@@ -52,7 +56,7 @@ export interface RefundLimits {
 }
 
 export type RefundDecision =
-  | { readonly kind: 'accepted'; readonly needsSecondKey: boolean }
+  | { readonly kind: 'accepted'; readonly needsSecondKey: boolean; readonly owedAlready: boolean }
   | { readonly kind: 'not_refundable'; readonly why: string }
   | { readonly kind: 'too_much'; readonly leftAtomic: bigint };
 
@@ -66,13 +70,14 @@ export function decideRefund(
   todayAtomic: bigint,
   limits: RefundLimits,
 ): RefundDecision {
-  if (payment.operation === TOPUP_OPERATION)
+  const owedAlready = payment.state !== 'settled' && payment.dueAtomic > 0n;
+  if (payment.operation === TOPUP_OPERATION && !owedAlready)
     return { kind: 'not_refundable', why: 'A top-up is credit of the buyer and not revenue; refund what it was spent on.' };
-  if (payment.state !== 'settled')
+  if (payment.state !== 'settled' && !owedAlready)
     return { kind: 'not_refundable', why: `The payment is ${payment.state}: only money that arrived can be given back.` };
-  const leftAtomic = payment.priceAtomic - payment.refundedAtomic;
+  const leftAtomic = (owedAlready ? payment.dueAtomic : payment.priceAtomic) - payment.refundedAtomic;
   if (amountAtomic > leftAtomic) return { kind: 'too_much', leftAtomic };
   const needsSecondKey =
     payment.refundedAtomic + amountAtomic > limits.perPaymentAtomic || todayAtomic + amountAtomic > limits.perDayAtomic;
-  return { kind: 'accepted', needsSecondKey };
+  return { kind: 'accepted', needsSecondKey, owedAlready };
 }

@@ -7,11 +7,17 @@ import { REFUND_KINDS, REFUND_STATES } from '../domain/refund';
 export const refundCursor = cursorOf(z.tuple([cursorInstant, z.uuid()]));
 
 export const refundBody = z.strictObject({
-  payment_id: z.uuid().describe('The payment that is given back. It goes to the wallet that paid, and to no other.'),
+  payment_id: z
+    .uuid()
+    .describe(
+      'The payment that is given back, or one that was not charged and that money came on all the same. It goes to the wallet that paid, and to no other.',
+    ),
   amount: z
     .string()
     .regex(/^[1-9][0-9]{0,30}$/, 'a positive whole number of atomic USDC units, as text')
-    .describe('Atomic USDC (1 USDC = 1000000), as a decimal text. All refunds of a payment together are at most its price.'),
+    .describe(
+      'Atomic USDC (1 USDC = 1000000), as a decimal text. All refunds of a payment together are at most its price, or what is owed of it.',
+    ),
   kind: z
     .enum(REFUND_KINDS)
     .describe('`onchain`: a USDC transfer of the refund wallet. `credit`: prepaid credit of the wallet, at once.'),
@@ -48,6 +54,9 @@ const refundRecord = z.object({
   reason: z.string(),
   state: z.enum(REFUND_STATES),
   needs_second_key: z.boolean(),
+  owed_already: z
+    .boolean()
+    .describe('It pays out money that came on a payment which was not charged, and that is owed whether asked for or not.'),
   requested_by: z.uuid().describe('Id of the staff key.'),
   approved_by: z.uuid().nullable().describe('Id of the second key; null while there is none, or when none was needed.'),
   rejected_by: z.uuid().nullable(),

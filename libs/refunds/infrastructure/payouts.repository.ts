@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
-import { refundGas, refundGasReturned, refundPaid, refundUnpaid, refundWithdrawn } from '@tollbox/ledger/domain/postings/refund';
+import { refundGas, refundGasReturned, refundPaid, refundUnpaid } from '@tollbox/ledger/domain/postings/refund';
 import type { Journal } from '@tollbox/ledger/infrastructure/journal';
 import { acquireLease, releaseLease, type HeldLease } from '@tollbox/platform/database/leases';
 import { inTransaction } from '@tollbox/platform/database/transaction';
 import { LeaseLostError, newestOf, type Payout, type PayoutBytes, type PayoutStore } from '../application/ports/payout-store';
 import type { Hex, MinedTransfer, SignedTransfer } from '../application/ports/refund-wallet';
 import type { Refund, RefundState } from '../domain/refund';
-import { appendRefundEvent, moneyOf, REFUND_COLUMNS, toRefund, type RefundRow } from './refund-rows';
+import { appendRefundEvent, moneyOf, REFUND_COLUMNS, toRefund, withdrawalPostings, type RefundRow } from './refund-rows';
 
 interface PayoutRow extends RefundRow {
   evm_nonce: string;
@@ -187,7 +187,7 @@ export class PayoutsRepository implements PayoutStore {
   markReverted(payout: Payout, bytes: PayoutBytes, mined: MinedTransfer): Promise<void> {
     return this.end(payout, bytes, 'failed', mined, async (client) => {
       const money = moneyOf(payout.refund);
-      await this.journal.append(client, [...refundWithdrawn(money), ...refundGas(money, gasWei(mined))]);
+      await this.journal.append(client, [...withdrawalPostings(payout.refund), ...refundGas(money, gasWei(mined))]);
     });
   }
 

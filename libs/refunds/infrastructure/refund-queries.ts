@@ -11,7 +11,18 @@ import type {
 const iso = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
 const COLUMNS = [
-  ...['id', 'payment_id', 'operation_id', 'wallet', 'kind', 'reason', 'state', 'needs_second_key', 'requested_by'],
+  ...[
+    'id',
+    'payment_id',
+    'operation_id',
+    'wallet',
+    'kind',
+    'reason',
+    'state',
+    'needs_second_key',
+    'owed_already',
+    'requested_by',
+  ],
   ...['approved_by', 'rejected_by', 'rejection_reason', 'waiting_reason', 'fail_reason', 'transaction_hash'],
   ...['amount_atomic', 'block_number'].map((name) => `r.${name}::text AS ${name}`),
   ...['requested_at', 'approved_at', 'ended_at'].map((name) => `${iso(`r.${name}`)} AS ${name}`),

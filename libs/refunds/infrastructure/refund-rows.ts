@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg';
-import type { RefundMoney } from '@tollbox/ledger/domain/postings/refund';
+import type { Posting } from '@tollbox/ledger/domain/posting';
+import { refundApproved, refundWithdrawn, type RefundMoney } from '@tollbox/ledger/domain/postings/refund';
 import type { Refund, RefundKind, RefundState } from '../domain/refund';
 
 export interface RefundRow {
@@ -14,12 +15,13 @@ export interface RefundRow {
   round: number;
   requested_by: string;
   needs_second_key: boolean;
+  owed_already: boolean;
 }
 
 /** The columns of RefundRow, of a table that is called `refunds` in the statement. */
 export const REFUND_COLUMNS = [
   ...['id', 'payment_id', 'operation_id', 'wallet', 'amount_atomic', 'kind', 'reason', 'state', 'round'],
-  ...['requested_by', 'needs_second_key'],
+  ...['requested_by', 'needs_second_key', 'owed_already'],
 ]
   .map((column) => `refunds.${column}`)
   .join(', ');
@@ -37,12 +39,17 @@ export function toRefund(row: RefundRow): Refund {
     round: row.round,
     requestedBy: row.requested_by,
     needsSecondKey: row.needs_second_key,
+    owedAlready: row.owed_already,
   };
 }
 
 export function moneyOf({ id, operationId, wallet, amountAtomic, round }: Refund): RefundMoney {
   return { id, operationId, wallet, amountAtomic, round };
 }
+
+/** Money that is owed already stays owed, whatever becomes of the refund; only paying it changes the books. */
+export const approvalPostings = (refund: Refund): Posting[] => (refund.owedAlready ? [] : refundApproved(moneyOf(refund)));
+export const withdrawalPostings = (refund: Refund): Posting[] => (refund.owedAlready ? [] : refundWithdrawn(moneyOf(refund)));
 
 export interface RefundEventInput {
   readonly refundId: string;

@@ -1,12 +1,29 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
-import { refundApproved, refundCredited, refundWithdrawn } from '@tollbox/ledger/domain/postings/refund';
+import { refundCredited } from '@tollbox/ledger/domain/postings/refund';
 import type { Journal } from '@tollbox/ledger/infrastructure/journal';
 import type { AuditLog } from '@tollbox/platform/audit/audit-log';
 import { inTransaction } from '@tollbox/platform/database/transaction';
 import type { DecisionResult, RefundActor, RefundRequest, RefundStore, RequestResult } from '../application/ports/refund-store';
-import { decideRefund, type Refund, type RefundablePayment, type RefundLimits, type RefundState } from '../domain/refund';
-import { appendRefundEvent, moneyOf, REFUND_COLUMNS, toRefund, type RefundRow } from './refund-rows';
+import {
+  decideRefund,
+  type Refund,
+  type RefundablePayment,
+  type RefundDecision,
+  type RefundLimits,
+  type RefundState,
+} from '../domain/refund';
+import {
+  appendRefundEvent,
+  approvalPostings,
+  moneyOf,
+  REFUND_COLUMNS,
+  toRefund,
+  withdrawalPostings,
+  type RefundRow,
+} from './refund-rows';
+
+type Accepted = Extract<RefundDecision, { kind: 'accepted' }>;
 
 interface PaymentRow {
   state: string;
@@ -16,6 +33,7 @@ interface PaymentRow {
   price_atomic: string;
   refunded_atomic: string;
   today_atomic: string;
+  due_atomic: string;
 }
 
 /** Requests and decisions about refunds in PostgreSQL. */
@@ -36,7 +54,7 @@ export class RefundsRepository implements RefundStore {
       if (payment === null) return { kind: 'no_payment' };
       const decision = decideRefund(payment, request.amountAtomic, payment.todayAtomic, limits);
       if (decision.kind !== 'accepted') return decision;
-      const refund = await this.insert(client, request, actor, decision.needsSecondKey);
+      const refund = await this.insert(client, request, actor, decision);
       if (decision.needsSecondKey) return { kind: 'requested', refund };
       return { kind: 'requested', refund: await this.carryOut(client, refund, null, actor) };
     });
@@ -61,7 +79,7 @@ export class RefundsRepository implements RefundStore {
         `UPDATE refunds SET state = 'rejected', rejected_by = $2, rejection_reason = $3, waiting_reason = NULL, ended_at = now() WHERE id = $1`,
         [refundId, actor.keyId, reason],
       );
-      if (refund.state === 'queued') await this.journal.append(client, refundWithdrawn(moneyOf(refund)));
+      if (refund.state === 'queued') await this.journal.append(client, withdrawalPostings(refund));
       await this.record(client, refund, 'rejected', 'rejected', actor, { reason });
       return { kind: 'done', refund: { ...refund, state: 'rejected' } };
     });
@@ -83,7 +101,7 @@ export class RefundsRepository implements RefundStore {
 
   private async payment(client: PoolClient, id: string): Promise<(RefundablePayment & { todayAtomic: bigint }) | null> {
     const { rows } = await client.query<PaymentRow>(
-      `SELECT state, operation, operation_id, payer, price_atomic,
+      `SELECT state, operation, operation_id, payer, price_atomic, refunds_money_due(id) AS due_atomic,
          (SELECT coalesce(sum(amount_atomic), 0) FROM refunds WHERE payment_id = $1 AND state NOT IN ('rejected', 'failed')) AS refunded_atomic,
          (SELECT coalesce(sum(amount_atomic), 0) FROM refunds WHERE NOT needs_second_key AND state NOT IN ('rejected', 'failed')
             AND requested_at > now() - interval '24 hours') AS today_atomic
@@ -100,15 +118,21 @@ export class RefundsRepository implements RefundStore {
       wallet: row.payer,
       priceAtomic: BigInt(row.price_atomic),
       refundedAtomic: BigInt(row.refunded_atomic),
+      dueAtomic: BigInt(row.due_atomic),
       todayAtomic: BigInt(row.today_atomic),
     };
   }
 
-  private async insert(client: PoolClient, request: RefundRequest, actor: RefundActor, needsSecondKey: boolean): Promise<Refund> {
+  private async insert(
+    client: PoolClient,
+    request: RefundRequest,
+    actor: RefundActor,
+    { needsSecondKey, owedAlready }: Accepted,
+  ): Promise<Refund> {
     const { rows } = await client.query<RefundRow>(
       `INSERT INTO refunds (id, payment_id, operation_id, network, asset, wallet, amount_atomic, kind, reason, state, needs_second_key,
-         requested_by, idempotency_key)
-       SELECT $1, id, operation_id, network, asset, payer, $3, $4, $5, 'requested', $6, $7, $8 FROM payments WHERE id = $2
+         requested_by, idempotency_key, owed_already)
+       SELECT $1, id, operation_id, network, asset, payer, $3, $4, $5, 'requested', $6, $7, $8, $9 FROM payments WHERE id = $2
        RETURNING ${REFUND_COLUMNS}`,
       [
         randomUUID(),
@@ -119,11 +143,12 @@ export class RefundsRepository implements RefundStore {
         needsSecondKey,
         actor.keyId,
         request.idempotencyKey,
+        owedAlready,
       ],
     );
     if (rows[0] === undefined) throw new Error('a refund of a locked payment was not stored');
     const refund = toRefund(rows[0]);
-    const detail = { amountAtomic: refund.amountAtomic.toString(), kind: refund.kind, needsSecondKey };
+    const detail = { amountAtomic: refund.amountAtomic.toString(), kind: refund.kind, needsSecondKey, owedAlready };
     await this.record(client, { ...refund, state: null }, 'requested', 'requested', actor, detail);
     return refund;
   }
@@ -137,7 +162,7 @@ export class RefundsRepository implements RefundStore {
       [refund.id, state, approvedBy],
     );
     if (rows[0] === undefined) throw new Error('a locked refund has changed');
-    await this.journal.append(client, refundApproved(moneyOf(refund)));
+    await this.journal.append(client, approvalPostings(refund));
     // The credit account of the wallet follows the journal by trigger.
     if (refund.kind === 'credit') await this.journal.append(client, refundCredited(moneyOf(refund)));
     await this.record(client, refund, 'approved', state, actor, { secondKey: approvedBy !== null });

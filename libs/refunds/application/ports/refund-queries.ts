@@ -11,6 +11,7 @@ export interface RefundRecord {
   readonly reason: string;
   readonly state: RefundState;
   readonly needs_second_key: boolean;
+  readonly owed_already: boolean;
   readonly requested_by: string;
   readonly approved_by: string | null;
   readonly rejected_by: string | null;
