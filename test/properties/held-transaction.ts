@@ -111,8 +111,8 @@ class HeldTransaction {
   private async end(transaction: Promise<unknown> | null, error: unknown): Promise<void> {
     if (transaction === null) return;
     const ended = transaction.catch(() => undefined);
-    if (error instanceof ProcessDiedError) this.holding.interleaver.inBackground(ended);
-    else await ended;
+    this.holding.interleaver.inBackground(ended);
+    if (!(error instanceof ProcessDiedError)) await ended;
   }
 
   private letGo(): void {

@@ -73,7 +73,7 @@ const MAX_CALLS = 5_000;
 
 export class Interleaver {
   private readonly waiting: WaitingCall[] = [];
-  /** What goes on outside of the calls: the end of a dead process's transaction. */
+  /** What goes on outside of the calls: the end of a transaction that is given up. */
   private readonly background = new Set<Promise<unknown>>();
   private calls = 0;
   /** What happened, for the report of a failed run. */

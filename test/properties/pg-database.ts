@@ -85,6 +85,8 @@ export class PgDatabase implements Database {
   readonly payments: PaymentStore;
   readonly settlements: SettlementStore;
   private runs = 0;
+  /** How far the clock of the run was moved. */
+  passedMs = 0;
   private seen: DatabaseView | null = null;
   private seenAt = -1;
 
@@ -99,7 +101,7 @@ export class PgDatabase implements Database {
     const journal = new Journal(NETWORK.caip2);
     this.payments = inOrder(new PaymentsRepository(pool, journal), ['listToRevoke', 'listExpiredClaims']);
     const settlements = new SettlementRepository(pool, NETWORK.caip2, journal);
-    this.settlements = inOrder(withSteppedAges(settlements), ['openPaymentsOf']);
+    this.settlements = inOrder(withSteppedAges(settlements, this), ['openPaymentsOf']);
   }
 
   static async start(): Promise<PgDatabase> {
@@ -133,7 +135,14 @@ export class PgDatabase implements Database {
   }
 
   async advance(ms: number): Promise<void> {
+    this.passedMs += ms;
     await this.owner.query({ name: 'advance', text: ADVANCE, values: [`${ms} ms`] });
+  }
+
+  /** For a batch whose rows could not be seen while the clock was moved. */
+  async age(batchId: string, ms: number): Promise<void> {
+    const text = 'UPDATE settlement_transactions SET stored_at = stored_at - $2::interval WHERE batch_id = $1';
+    if (ms > 0) await this.owner.query({ name: 'age', text, values: [batchId, `${ms} ms`] });
   }
 
   version(): number {
@@ -205,19 +214,28 @@ function inOrder<Store extends object>(store: Store, methods: readonly string[])
   });
 }
 
-function withSteppedAges(store: SettlementRepository): SettlementStore {
+function withSteppedAges(store: SettlementRepository, time: Pick<PgDatabase, 'passedMs' | 'age'>): SettlementStore {
   const stepped = (batches: Awaited<ReturnType<SettlementStore['listOpen']>>) =>
     batches.map((batch) => ({ ...batch, bytes: batch.bytes.map((bytes) => ({ ...bytes, ageMs: inSteps(bytes.ageMs) })) }));
   const changed: Pick<SettlementStore, 'listOpen' | 'listDropped' | 'takeQueued'> = {
     listOpen: async (signer) => stepped(await store.listOpen(signer)),
     listDropped: async (signer, withinMs) => stepped(await store.listDropped(signer, withinMs)),
-    takeQueued: (selection, work) =>
-      store.takeQueued(selection, (payments, storeBatch) =>
+    takeQueued: async (selection, work) => {
+      let stored: { readonly batchId: string; readonly atMs: number } | null = null;
+      const result = await store.takeQueued(selection, (payments, storeBatch) =>
         work(
           payments.map((payment) => ({ ...payment, queuedForMs: inSteps(payment.queuedForMs) })),
-          storeBatch,
+          async (...args) => {
+            const batch = await storeBatch(...args);
+            stored = { batchId: batch.id, atMs: time.passedMs };
+            return batch;
+          },
         ),
-      ),
+      );
+      const late = stored as { readonly batchId: string; readonly atMs: number } | null;
+      if (late !== null) await time.age(late.batchId, time.passedMs - late.atMs);
+      return result;
+    },
   };
   return new Proxy(store, {
     get: (target, key) => {
