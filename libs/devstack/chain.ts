@@ -1,8 +1,9 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { Address, encodeDeployData, encodeFunctionData, Hex } from 'viem';
+import { Address, encodeDeployData, encodeFunctionData, erc20Abi, getAddress, Hex } from 'viem';
 import { mnemonicToAccount } from 'viem/accounts';
 import { DEV_MNEMONIC, devPrivateKey } from '@tollbox/platform/config/dev-keys';
+import { NETWORKS } from '@tollbox/platform/config/networks';
 import { devContracts } from './contracts';
 import { delay, freePort, ManagedProcess, startProcess, stopProcess, waitUntilReady } from './processes';
 
@@ -11,13 +12,14 @@ const READY_TIMEOUT_MS = 20_000;
 const STOP_GRACE_MS = 5_000;
 const RPC_TIMEOUT_MS = 10_000;
 const RECEIPT_TIMEOUT_MS = 30_000;
+const ETH_FOR_A_TRANSFER = '0xde0b6b3a7640000'; // 1 ETH in wei
 
 export type DevChainId = 84532 | 8453;
 
 /** The canonical addresses on the real networks; the development chain has its own code at the same ones. */
 export const USDC_ADDRESS: Readonly<Record<DevChainId, Address>> = {
-  84532: '0x036CbD53842c5426634e7929541eC2318f3dCF7e',
-  8453: '0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913',
+  84532: getAddress(NETWORKS['base-sepolia'].usdc),
+  8453: getAddress(NETWORKS.base.usdc),
 };
 export const MULTICALL3_ADDRESS: Address = '0xcA11bde05977b3631167028862bE2a173976CA11';
 
@@ -32,7 +34,7 @@ export function devAccount(index: number): DevAccount {
 }
 
 /** Who uses which of the chain's accounts, so that no two parts share a transaction nonce. */
-export const DEV_ACCOUNT_INDEX = { settlement: 0, agents: [1, 2, 3, 4, 5], payTo: 8, minter: 9 } as const;
+export const DEV_ACCOUNT_INDEX = { settlement: 0, agents: [1, 2, 3, 4, 5], refunds: 7, payTo: 8, minter: 9 } as const;
 
 export interface ChainOptions {
   /** A directory of the caller that lives as long as the chain; stop() removes `<directory>/chain`. */
@@ -52,6 +54,8 @@ export interface Chain {
   readonly usdc: Address;
   /** Gives `to` new USDC (atomic units) and waits until it is in a block. */
   mint(to: Address, amountAtomic: bigint): Promise<void>;
+  /** Sends USDC of any account, whoever has its key, and waits until it is in a block. */
+  transfer(from: Address, to: Address, amountAtomic: bigint): Promise<void>;
   /** USDC of `account` in atomic units. */
   balanceOf(account: Address): Promise<bigint>;
   /** Puts an EIP-1271 wallet of `owner` on the chain. */
@@ -122,6 +126,12 @@ async function launch(home: string, options: ChainOptions): Promise<{ server: Ma
   }
 }
 
+interface DevTransaction {
+  readonly from?: Address;
+  readonly to?: Address;
+  readonly data: Hex;
+}
+
 class AnvilChain implements Chain {
   readonly chainId: DevChainId;
   readonly pid: number;
@@ -157,6 +167,17 @@ class AnvilChain implements Chain {
       to: this.usdc,
       data: encodeFunctionData({ abi: DevUsdc.abi, functionName: 'mint', args: [to, amountAtomic] }),
     });
+  }
+
+  async transfer(from: Address, to: Address, amountAtomic: bigint): Promise<void> {
+    const data = encodeFunctionData({ abi: erc20Abi, functionName: 'transfer', args: [to, amountAtomic] });
+    await this.rpc('anvil_impersonateAccount', [from]);
+    try {
+      await this.rpc('anvil_setBalance', [from, ETH_FOR_A_TRANSFER]);
+      await this.send({ from, to: this.usdc, data });
+    } finally {
+      await this.rpc('anvil_stopImpersonatingAccount', [from]);
+    }
   }
 
   async balanceOf(account: Address): Promise<bigint> {
@@ -195,8 +216,8 @@ class AnvilChain implements Chain {
     rmSync(this.home, { recursive: true, force: true });
   }
 
-  /** Sends from the minter, whose key the chain holds, and waits for the receipt. */
-  private async send(transaction: { to?: Address; data: Hex }): Promise<{ contractAddress: Address | null }> {
+  /** Sends from the minter, whose key the chain holds, unless another is named, and waits for the receipt. */
+  private async send(transaction: DevTransaction): Promise<{ contractAddress: Address | null }> {
     const from = devAccount(DEV_ACCOUNT_INDEX.minter).address;
     const hash = await this.rpc('eth_sendTransaction', [{ from, gas: '0x1e8480', ...transaction }]);
     if (!this.makesBlocks) await this.mine();

@@ -21,10 +21,14 @@ export interface DevFile {
   readonly payTo: string;
   /** Null when no settlement key is known. */
   readonly settlementWallet: string | null;
+  /** Pays on-chain refunds; null when no refund key is known. */
+  readonly refundWallet: string | null;
   /** Wallets with USDC; none without a chain of our own. */
   readonly agents: readonly DevAccount[];
   readonly adminToken: string;
   readonly financeToken: string;
+  /** A second finance key, for what one may not do alone. */
+  readonly approverToken: string;
   readonly databaseUrl: string;
   readonly provider: string;
   readonly isolation: string | null;

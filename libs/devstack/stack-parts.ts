@@ -1,18 +1,22 @@
+import type { Address } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
+import { ConfigurationError } from '@tollbox/platform/config/config';
 import { Chain, DEV_ACCOUNT_INDEX, devAccount, DevAccount, DevChainId, startChain, USDC_ADDRESS } from './chain';
 import { createApplicationLogin } from './application-login';
 import { withClient } from './database';
 import { findOrStartEngine } from './engine';
 import { removeContainers } from './engine-client';
+import { reaching } from './given-settings';
 import { ensureSandboxImage } from './image';
 import { installationLabel } from './leftovers';
 import { migrateDeploy, migrateFor } from './migrate';
 import { startPostgres } from './postgres';
+import { REFUND_FLOAT_ATOMIC } from './refund-float';
 import { Run } from './run-record';
 import { Teardown } from './teardown';
 
 const AGENT_BALANCE_ATOMIC = 1_000_000_000n; // 1,000 USDC
-const ETH_FOR_SETTLEMENT = '0x21e19e0c9bab2400000'; // 10,000 ETH in wei
+const ETH_FOR_GAS = '0x21e19e0c9bab2400000'; // 10,000 ETH in wei
 const DATABASE_NAME = 'tollbox';
 
 export interface PartContext {
@@ -48,7 +52,9 @@ export async function bootDatabase(context: PartContext): Promise<DatabasePart> 
   const given = context.given['DATABASE_URL'];
   if (given) {
     const ownerUrl = context.given['MIGRATION_DATABASE_URL'] ?? given;
-    const applied = await migrateFor(given, ownerUrl);
+    const applied = await reaching(ownerUrl === given ? 'DATABASE_URL' : 'MIGRATION_DATABASE_URL', ownerUrl, () =>
+      migrateFor(given, ownerUrl),
+    );
     context.log(`database: given by DATABASE_URL, ${applied.length} migrations applied`);
     return { url: given, ownerUrl, pid: null };
   }
@@ -71,6 +77,8 @@ export interface ChainPart {
   readonly payTo: string;
   readonly settlementPrivateKey: string | undefined;
   readonly settlementWallet: string | null;
+  readonly refundPrivateKey: string | undefined;
+  readonly refundWallet: string | null;
   /** Wallets with money; none on a chain that is not ours. */
   readonly agents: readonly DevAccount[];
   readonly own: Chain | null;
@@ -94,7 +102,7 @@ export async function bootChain(context: PartContext): Promise<ChainPart> {
   const givenKey = given['SETTLEMENT_PRIVATE_KEY'];
   if (rpcUrl) {
     const payTo = given['PAY_TO'];
-    if (!payTo) throw new Error('RPC_URL is given, so PAY_TO is needed too: the wallet that receives the payments');
+    if (!payTo) throw new ConfigurationError(['PAY_TO: is needed when RPC_URL is given']);
     context.log('chain: given by RPC_URL; no development money and no development keys');
     const wallet = walletsOf(givenKey);
     return {
@@ -105,6 +113,8 @@ export async function bootChain(context: PartContext): Promise<ChainPart> {
       payTo,
       settlementPrivateKey: givenKey,
       settlementWallet: wallet,
+      refundPrivateKey: given['REFUND_PRIVATE_KEY'],
+      refundWallet: walletsOf(given['REFUND_PRIVATE_KEY']),
       agents: [],
       own: null,
     };
@@ -117,10 +127,13 @@ export async function bootChain(context: PartContext): Promise<ChainPart> {
   for (const agent of agents) await chain.mint(agent.address, AGENT_BALANCE_ATOMIC);
   const settlementPrivateKey = givenKey ?? devAccount(DEV_ACCOUNT_INDEX.settlement).privateKey;
   const settlementWallet = walletsOf(settlementPrivateKey);
-  if (givenKey !== undefined)
-    for (const wallet of settlementWallet?.split(',') ?? []) await chain.rpc('anvil_setBalance', [wallet, ETH_FOR_SETTLEMENT]);
+  const refundPrivateKey = given['REFUND_PRIVATE_KEY'] ?? devAccount(DEV_ACCOUNT_INDEX.refunds).privateKey;
+  const refundWallet = walletsOf(refundPrivateKey);
+  for (const wallet of [settlementWallet, refundWallet].flatMap((wallets) => wallets?.split(',') ?? []))
+    await chain.rpc('anvil_setBalance', [wallet, ETH_FOR_GAS]);
   context.log(`chain: our own (id ${chainId}) at ${chain.rpcUrl}, ${agents.length} agents with 1,000 USDC each`);
   const payTo = given['PAY_TO'] ?? devAccount(DEV_ACCOUNT_INDEX.payTo).address;
+  await chain.mint(payTo as Address, REFUND_FLOAT_ATOMIC);
   return {
     rpcUrl: chain.rpcUrl,
     chainId,
@@ -129,6 +142,8 @@ export async function bootChain(context: PartContext): Promise<ChainPart> {
     payTo,
     settlementPrivateKey,
     settlementWallet,
+    refundPrivateKey,
+    refundWallet,
     agents,
     own: chain,
   };

@@ -1,8 +1,11 @@
 import net from 'node:net';
 import path from 'node:path';
+import type { Address } from 'viem';
 import { withClient } from './database';
+import { checkGivenSettings } from './given-settings';
 import { clearLeftoverContainers, clearLeftovers } from './leftovers';
 import { projectRoot } from './paths';
+import { fillRefundFloat } from './refund-float';
 import { Run, RunKind } from './run-record';
 import { createDevKeys } from './staff';
 import {
@@ -45,6 +48,8 @@ export interface Stack {
   readonly isolation: string | null;
   readonly adminToken: string;
   readonly financeToken: string;
+  /** A second finance key, for what one may not do alone. */
+  readonly approverToken: string;
   /** Ends everything in order and leaves nothing behind; safe to call again. */
   stop(): Promise<void>;
 }
@@ -92,11 +97,18 @@ function processEnvironment(
     X402_NETWORK: chain.chainId === 8453 ? 'base' : 'base-sepolia',
     PAY_TO: chain.payTo,
     SETTLEMENT_PRIVATE_KEY: undefined, // only the worker gets it; the gateway knows the address
+    REFUND_PRIVATE_KEY: undefined, // the same
     SETTLEMENT_WALLETS: options.given['SETTLEMENT_WALLETS'] ?? chain.settlementWallet ?? undefined,
     ...provider.env,
     // Nothing paid on a chain of our own is worth stealing from a neighbour.
     ...(chain.own !== null && !options.given['ALLOW_SHARED_KERNEL'] ? { ALLOW_SHARED_KERNEL: '1' } : {}),
   };
+}
+
+/** Only money of our own chain is ours to move. */
+async function fundRefunds({ url: databaseUrl }: DatabasePart, { own, payTo, refundWallet }: ChainPart): Promise<void> {
+  if (own === null || refundWallet === null) return;
+  await fillRefundFloat({ chain: own, payTo: payTo as Address, refundWallet: refundWallet as Address, databaseUrl });
 }
 
 async function readInstallationId(databaseUrl: string): Promise<string> {
@@ -119,7 +131,7 @@ async function startProcesses(
   run: Run,
   teardown: Teardown,
   env: NodeJS.ProcessEnv,
-  settlementPrivateKey: string | undefined,
+  keysOfWorker: NodeJS.ProcessEnv,
   onChange: () => void,
 ): Promise<Live> {
   const live: Live = { gatewayUrl: '', gatewayPid: 0, workerPid: 0 };
@@ -145,7 +157,7 @@ async function startProcesses(
     ...common,
     name: 'worker',
     file: entry('worker'),
-    env: () => ({ ...env, SETTLEMENT_PRIVATE_KEY: settlementPrivateKey }),
+    env: () => ({ ...env, ...keysOfWorker }),
     onStarted: (pid) => run.addChild('worker', pid),
     onReady: (pid) => {
       live.workerPid = pid;
@@ -167,6 +179,7 @@ export async function bootStack(asked: StackOptions): Promise<Stack> {
   // An empty variable counts as absent, as it does in the configuration.
   const given = Object.fromEntries(Object.entries(asked.given).filter(([, value]) => value !== undefined && value !== ''));
   const options = { ...asked, given };
+  checkGivenSettings(given);
   const leftovers = await clearLeftovers(options.log);
   const run = Run.open(options.kind);
   const teardown = new Teardown();
@@ -182,12 +195,14 @@ export async function bootStack(asked: StackOptions): Promise<Stack> {
       await removeInstallationContainers(database.ownerUrl, known.installationId, provider.dockerHost);
     });
     const env = processEnvironment(options, database, chain, provider);
-    const live = await startProcesses(options, run, teardown, env, chain.settlementPrivateKey, () => {
+    const keysOfWorker = { SETTLEMENT_PRIVATE_KEY: chain.settlementPrivateKey, REFUND_PRIVATE_KEY: chain.refundPrivateKey };
+    const live = await startProcesses(options, run, teardown, env, keysOfWorker, () => {
       if (known.stack !== undefined) options.onChange?.(known.stack);
     });
     const installationId = await readInstallationId(database.url);
     known.installationId = installationId;
     if (provider.dockerHost !== null) run.addInstallation(installationId, provider.dockerHost);
+    await fundRefunds(database, chain);
     const keys = await createDevKeys(database.url);
     const stack: Stack = {
       database,

@@ -78,6 +78,44 @@ async function buySandbox(dev: DevFile): Promise<number> {
   return (await pay(`${dev.gatewayUrl}/api/v1/modal/sandbox/create`, body)).status;
 }
 
+/** Calls the finance API of the stack as README shows it. */
+class Finance {
+  constructor(private readonly dev: DevFile) {}
+
+  async call<T>(method: string, route: string, body?: unknown): Promise<T> {
+    const answer = await fetch(`${this.dev.gatewayUrl}/finance/${route}`, {
+      method,
+      headers: { authorization: `Bearer ${this.dev.financeToken}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    if (!answer.ok) throw new Error(`${route} answered ${answer.status}: ${await answer.text()}`);
+    return (await answer.json()) as T;
+  }
+
+  /** Asks until the record is in this state. */
+  async until(route: string, state: string): Promise<void> {
+    const deadline = Date.now() + START_TIMEOUT_MS;
+    for (;;) {
+      const record = await this.call<{ state: string }>('GET', route);
+      if (record.state === state) return;
+      if (Date.now() > deadline) throw new Error(`${route} is ${JSON.stringify(record)}`);
+      await delay(50);
+    }
+  }
+}
+
+/** Gives a part of the newest payment back on the chain; what the books say of the refund wallet then. */
+async function refundNewest(finance: Finance, amount: string): Promise<string | undefined> {
+  const { payments } = await finance.call<{ payments: { id: string }[] }>('GET', 'payments');
+  const order = { payment_id: payments[0]!.id, amount, kind: 'onchain', reason: 'a test of refunds' };
+  const refund = await finance.call<{ id: string }>('POST', 'refunds', order);
+  await finance.until(`refunds/${refund.id}`, 'paid');
+  const run = await finance.call<{ id: string }>('POST', 'reconciliation/runs');
+  await finance.until(`reconciliation/runs/${run.id}`, 'done');
+  const { accounts } = await finance.call<{ accounts: { code: string; balance: string }[] }>('GET', 'accounts');
+  return accounts.find(({ code }) => code === 'refund_float')?.balance;
+}
+
 describe('npm start', () => {
   let state: string;
   const started: StartedStack[] = [];
@@ -101,13 +139,23 @@ describe('npm start', () => {
     expect(Object.keys(dev).sort()).toEqual(
       [
         ...['gatewayUrl', 'gatewayPid', 'workerPid', 'chainPid', 'databasePid', 'rpcUrl', 'chainId', 'network', 'usdc', 'payTo'],
-        ...['settlementWallet', 'agents', 'adminToken', 'financeToken', 'databaseUrl', 'provider', 'isolation'],
+        ...[
+          'settlementWallet',
+          'refundWallet',
+          'agents',
+          'adminToken',
+          'financeToken',
+          'approverToken',
+          'databaseUrl',
+          'provider',
+          'isolation',
+        ],
       ].sort(),
     );
     expect(statSync(path.join(state, 'dev.json')).mode & 0o777).toBe(0o600);
     expect(dev).toMatchObject({ chainId: 84532, network: 'eip155:84532', provider: 'container', isolation: 'shared-kernel' });
     expect(dev.agents.length).toBeGreaterThanOrEqual(3);
-    const wallets = [...dev.agents.map(({ address }) => address), dev.payTo, dev.settlementWallet];
+    const wallets = [...dev.agents.map(({ address }) => address), dev.payTo, dev.settlementWallet, dev.refundWallet];
     expect(new Set(wallets).size).toBe(wallets.length);
     const chain = createPublicClient({ transport: http(dev.rpcUrl) });
     const abi = parseAbi(['function balanceOf(address) view returns (uint256)']);
@@ -123,6 +171,7 @@ describe('npm start', () => {
     expect(await buySandbox(dev)).toBe(200);
     const record = stack.record();
     expect(await containersOf(record)).toBe(1);
+    expect(await refundNewest(new Finance(dev), '4000')).toBe('99996000');
 
     const second = start();
     expect((await second.exited).code).toBe(1);
@@ -134,6 +183,20 @@ describe('npm start', () => {
     expect(existsSync(record.directory)).toBe(false);
     expect(existsSync(path.join(state, 'dev.json'))).toBe(false);
     expect(readdirSync(path.join(state, 'runs'))).toEqual([]);
+  });
+
+  it('says which settings are wrong before it starts anything, and which part it cannot reach', async () => {
+    const wrong = start({ DATABASE_URL: 'nonsense', PORT: '99999', SETTLEMENT_PRIVATE_KEY: '0x12' });
+    expect((await wrong.exited).code).toBe(1);
+    expect(wrong.text).toMatch(/^Configuration is not valid:\n/);
+    for (const name of ['DATABASE_URL', 'PORT', 'SETTLEMENT_PRIVATE_KEY']) expect(wrong.text).toContain(`  - ${name}: `);
+    expect(wrong.text).not.toContain('0x12');
+    expect(existsSync(path.join(state, 'runs'))).toBe(false);
+
+    const closed = start({ DATABASE_URL: 'postgresql://teller:secret@127.0.0.1:1/books' });
+    expect((await closed.exited).code).toBe(1);
+    expect(closed.text).toContain('  - DATABASE_URL: 127.0.0.1:1/books refuses the connection');
+    expect(closed.text).not.toMatch(/secret|ECONNREFUSED/);
   });
 
   it('starts a gateway that was killed again, at the same address', async () => {

@@ -1,6 +1,7 @@
-import { ERRORS } from '@tollbox/platform/errors/registry';
+import { ERRORS, type ErrorCode } from '@tollbox/platform/errors/registry';
 import { listRoutes } from '@tollbox/platform/routes/route-inventory';
 import { PAY_TO } from './support/test-app';
+import { codesBehind, codesOfLibrary, controllerFile, operationFile } from '../support/platform/thrown-codes';
 import { startGatewayInProcess, type TestGateway } from './support/gateway';
 
 interface Operation {
@@ -8,14 +9,20 @@ interface Operation {
   security: Record<string, unknown>[];
   parameters: { name: string; in: string }[];
   requestBody?: { content: Record<string, { schema: Record<string, unknown> }> };
-  responses: Record<string, { content?: Record<string, { schema: Record<string, unknown> }>; headers?: Record<string, unknown> }>;
+  responses: Record<
+    string,
+    {
+      content?: Record<string, { schema: Record<string, unknown>; examples?: Record<string, unknown> }>;
+      headers?: Record<string, unknown>;
+    }
+  >;
   'x-price-atomic'?: string;
 }
 interface Document {
   openapi: string;
   servers: { url: string }[];
   paths: Record<string, Record<string, Operation>>;
-  components: { schemas: { Error: { properties: { code: { enum: string[] } } } } };
+  components: { examples: Record<string, { value: unknown }>; schemas: { Error: { properties: { code: { enum: string[] } } } } };
 }
 
 describe('what the gateway says about itself', () => {
@@ -56,14 +63,15 @@ describe('what the gateway says about itself', () => {
     expect(document.openapi).toBe('3.1.0');
     expect(document.servers).toEqual([{ url: 'https://sell.example' }]);
     const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)].map(([, reference]) => reference!);
-    expect(new Set(references)).toEqual(new Set(['#/components/schemas/Error']));
+    const examples = Object.entries(ERRORS).map(([code, { wireCode }]) => `#/components/examples/${wireCode ?? code}`);
+    expect(['#/components/schemas/Error', ...examples]).toEqual(expect.arrayContaining([...new Set(references)]));
     const ids = [...JSON.stringify(document).matchAll(/"operationId":"([^"]+)"/g)].map(([, id]) => id!);
     expect(new Set(ids).size).toBe(ids.length);
     for (const [path, methods] of Object.entries(document.paths)) {
       for (const { parameters, responses, summary } of Object.values(methods)) {
         const inPath = parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => name);
         expect([path, inPath]).toEqual([path, [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)]);
-        expect(responses['200']).toBeDefined();
+        expect(Object.keys(responses).some((status) => status.startsWith('2'))).toBe(true);
         expect(summary).toMatch(/^\S/);
       }
     }
@@ -109,6 +117,71 @@ describe('what the gateway says about itself', () => {
     const { enum: codes } = document.components.schemas.Error.properties.code;
     expect(codes).toHaveLength(Object.keys(ERRORS).length);
     expect(codes).toEqual(expect.arrayContaining(['RATE_LIMITED', 'payment_required', 'execution_lost']));
+  });
+
+  describe('of errors', () => {
+    const codesOf = (method: string, path: string): string[] =>
+      Object.values(operation(method.toLowerCase(), path.replace(/:(\w+)/g, '{$1}')).responses).flatMap(({ content }) =>
+        Object.keys(content?.['application/json']?.examples ?? {}),
+      );
+    const onWire = (codes: Iterable<string>): string[] => [...codes].map((code) => ERRORS[code as ErrorCode].wireCode ?? code);
+
+    it('names on the routes of each controller every code that it, and what it calls, makes, and no other', () => {
+      const guarded = listRoutes(gateway.app).filter(({ declaration }) => ['staff', 'owner'].includes(declaration?.kind ?? ''));
+      for (const controller of new Set(guarded.map(({ handler }) => handler.split('.')[0]!))) {
+        const routes = guarded.filter(({ handler }) => handler.startsWith(`${controller}.`));
+        const made = codesBehind(controllerFile(controller));
+        const documented = routes.flatMap(({ method, path }) => codesOf(method, path));
+        const topUps = controller === 'CreditsController' ? codesBehind(operationFile('credits.topup')) : new Set<string>();
+        expect([controller, documented]).toEqual([
+          controller,
+          expect.arrayContaining(onWire(made).filter((code) => !topUps.has(code))),
+        ]);
+        const declared = routes.flatMap(({ declaration }) => (declaration as { errors?: readonly ErrorCode[] }).errors ?? []);
+        const readers: readonly string[] = ['not_found'];
+        expect([controller, onWire(made), readers].flat()).toEqual(expect.arrayContaining(onWire(declared)));
+      }
+    });
+
+    it('names on each priced route what taking the payment and its operation make', () => {
+      const paying = onWire(codesOfLibrary('payments', 'show-own-payment'));
+      for (const { method, path, declaration } of listRoutes(gateway.app)) {
+        if (declaration?.kind !== 'priced') continue;
+        const codes = codesOf(method, path);
+        expect([path, codes]).toEqual([path, expect.arrayContaining(onWire(codesBehind(operationFile(declaration.operation))))]);
+        if (declaration.operation !== 'credits.topup') expect(codes).toEqual(expect.arrayContaining(paying));
+      }
+    });
+
+    it('shows each code somewhere, with a body', () => {
+      const shown = new Set(listRoutes(gateway.app).flatMap(({ method, path }) => codesOf(method, path)));
+      expect(onWire(Object.keys(ERRORS)).filter((code) => !shown.has(code))).toEqual(['method_not_allowed']);
+      for (const code of shown)
+        expect(document.components.examples[code]!.value).toMatchObject({
+          code,
+          suggestion: expect.stringMatching(/\S/),
+          charged: false,
+        });
+    });
+  });
+
+  it('shows of every route what it takes and answers, as its schemas have it', () => {
+    const problems = listRoutes(gateway.app).flatMap(({ method, path, declaration, status }) => {
+      if (declaration?.kind !== 'staff' && declaration?.kind !== 'owner') return [];
+      const { requestBody, responses } = operation(method.toLowerCase(), path.replace(/:(\w+)/g, '{$1}'));
+      const answered = responses[String(status)]!.content?.['application/json'] as { example?: unknown } | undefined;
+      const asked = requestBody?.content['application/json'] as { example?: unknown } | undefined;
+      return (
+        [
+          [declaration.answer, answered?.example],
+          [declaration.body, asked?.example],
+        ] as const
+      ).flatMap(([schema, example]) => {
+        const parsed = schema?.safeParse(example);
+        return parsed === undefined || parsed.success ? [] : [`${method} ${path}: ${parsed.error.message}`];
+      });
+    });
+    expect(problems).toEqual([]);
   });
 
   it('says no secret', () => {

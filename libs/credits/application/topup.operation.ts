@@ -26,6 +26,7 @@ export class TopUpOperation implements Operation<TopUpBody> {
   readonly onChainOnly = true;
   readonly body: ReturnType<typeof topUpBody>;
   readonly answer = topUpAnswer;
+  readonly errors = ['credit_token_taken', 'too_many_credit_tokens'] as const;
 
   constructor(
     private readonly store: CreditStore,

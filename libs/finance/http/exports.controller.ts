@@ -32,6 +32,7 @@ export class ExportsController {
     summary: `A file of one moment, with totals and a checksum: ${FILES.join(', ')}`,
     query: exportQuery,
     mediaType: 'application/octet-stream',
+    errors: ['too_many_exports'],
   })
   async file(
     @Param('file') file: string,

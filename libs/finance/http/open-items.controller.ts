@@ -52,6 +52,7 @@ export class OpenItemsController {
     summary: 'Give up the debt of a payment; a large one with the key of a second person in X-Approval-Key',
     body: writeOffBody,
     answer: writeOffAnswer,
+    errors: ['second_key_required', 'conflict'],
   })
   async writeOff(
     @Param('id') id: string,

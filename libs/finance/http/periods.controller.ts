@@ -72,7 +72,13 @@ export class PeriodsController {
 
   @Post('close')
   @HttpCode(200)
-  @Staff({ roles: ['finance'], summary: 'Close the books up to a time', body: closeBody, answer: periodAnswer })
+  @Staff({
+    roles: ['finance'],
+    summary: 'Close the books up to a time',
+    body: closeBody,
+    answer: periodAnswer,
+    errors: ['period_not_over', 'conflict'],
+  })
   async close(@Body() body: unknown, @CurrentStaff() staff: StaffCaller): Promise<{ period: CloseAnswer }> {
     const { until } = parseOrRefuse(closeBody, body ?? {});
     return { period: toCloseAnswer(await this.closePeriod.run({ until, requestedBy: staff.keyId })) };
@@ -85,6 +91,7 @@ export class PeriodsController {
     summary: 'Close the newest period again, with a reason and the key of a second person in X-Approval-Key',
     body: supersedeBody,
     answer: periodAnswer,
+    errors: ['second_key_required', 'period_not_over', 'conflict'],
   })
   async supersede(
     @Body() body: unknown,

@@ -76,8 +76,17 @@ export function receiptHeaders(): Json {
   };
 }
 
-/** The 402: the terms as an x402 v2 header and as an x402 v1 body. */
-export function paymentRequiredResponse(): Json {
+/** A response of error codes. */
+export interface ErrorResponse {
+  readonly description: string;
+  readonly content: { readonly 'application/json': Json };
+}
+
+/**
+ * The 402: the terms as an x402 v2 header and as an x402 v1 body.
+ * @param errors the response of its error codes, for their texts and examples
+ */
+export function paymentRequiredResponse({ description, content }: ErrorResponse): Json {
   const requirement = {
     type: 'object',
     required: [
@@ -115,12 +124,16 @@ export function paymentRequiredResponse(): Json {
   };
   const encoded = 'base64(JSON) of the x402 v2 terms `{x402Version: 2, error, resource, accepts}`.';
   return {
-    description:
-      'Payment required, or the payment was refused: the terms, as an x402 v2 header and an x402 v1 body. Nothing was charged.',
+    description: `The terms, as an x402 v2 header and an x402 v1 body. Nothing was charged.\n\n${description}`,
     headers: {
       'PAYMENT-REQUIRED': { schema: { type: 'string' }, description: encoded },
       'X-Payment-Required': { schema: { type: 'string' }, description: 'The same as PAYMENT-REQUIRED.' },
     },
-    content: { 'application/json': { schema: { allOf: [{ $ref: '#/components/schemas/Error' }, terms] } } },
+    content: {
+      'application/json': {
+        ...content['application/json'],
+        schema: { allOf: [{ $ref: '#/components/schemas/Error' }, terms] },
+      },
+    },
   };
 }

@@ -1,10 +1,11 @@
 import { z, type ZodType } from 'zod';
-import { ERRORS, type ErrorCode } from '../errors/registry';
 import type { OperationRegistry } from '../operations/operation';
 import type { FreeRoute, OwnerRoute, RouteDeclaration, StaffRoute } from '../routes/access.decorators';
 import type { InventoryRoute } from '../routes/route-inventory';
+import { errorCodesOf, errorCodesOfOperation, errorExamples, errorResponses } from './openapi-errors';
 import { errorSchema, paymentHeaders, paymentRequiredResponse, receiptHeaders, type Json } from './openapi-parts';
 import type { PriceStatement } from './price-statement';
+import { sampleOf } from './sample';
 
 /** A JSON Schema or a part of an OpenAPI document. */
 export interface OpenApiInput {
@@ -47,44 +48,23 @@ function queryParameters(schema: ZodType | undefined): Json[] {
       in: 'query',
       required: required.includes(name),
       schema: rest,
+      ...(sampleOf(property, name) === null ? {} : { example: sampleOf(property, name) }),
       ...(description === undefined ? {} : { description }),
     };
   });
 }
 
-const jsonContent = (schema: Json, mediaType = 'application/json'): Json => ({ [mediaType]: { schema } });
-
-/** Responses for the error codes, those of one status together. */
-function errorResponses(codes: readonly ErrorCode[]): Json {
-  const byStatus = new Map<number, ErrorCode[]>();
-  for (const code of codes) byStatus.set(ERRORS[code].status, [...(byStatus.get(ERRORS[code].status) ?? []), code]);
-  return Object.fromEntries(
-    [...byStatus].map(([status, group]) => [
-      String(status),
-      {
-        description: group.map((code) => `\`${ERRORS[code].wireCode ?? code}\`: ${ERRORS[code].message}`).join('\n\n'),
-        content: jsonContent({ $ref: '#/components/schemas/Error' }),
-      },
-    ]),
-  );
+/** Content with its schema and, for JSON, a value as one would meet it. */
+function jsonContent(schema: Json, mediaType = 'application/json'): Json {
+  const isDescribed = mediaType === 'application/json' && Object.keys(schema).length > 0;
+  return { [mediaType]: { schema, ...(isDescribed ? { example: sampleOf(schema) } : {}) } };
 }
-
-const STAFF_CODES: readonly ErrorCode[] = ['unauthorized', 'forbidden', 'rate_limited', 'internal'];
-const NOT_FOR_PRICED = new Set<ErrorCode>([
-  'invalid_query',
-  'method_not_allowed',
-  'not_found',
-  'unauthorized',
-  'sign_in_required',
-  'forbidden',
-  'conflict',
-]);
 
 function pricedOperation(declaration: Extract<RouteDeclaration, { kind: 'priced' }>, input: OpenApiInput): Json {
   const operation = input.operations.get(declaration.operation);
   const price = input.priceOf(declaration.operation);
   const onCredit = operation.onChainOnly !== true;
-  const codes = (Object.keys(ERRORS) as ErrorCode[]).filter((code) => !NOT_FOR_PRICED.has(code));
+  const { '402': refusals, ...errors } = errorResponses(errorCodesOfOperation(operation));
   return {
     tags: ['agents'],
     description: `Costs ${price.short} in USDC${price.rule === '' ? '' : ` (${price.rule})`}, paid with x402 (v1 or v2)${onCredit ? ' or from prepaid credits' : ''}. The body is validated before anything is charged.`,
@@ -97,30 +77,29 @@ function pricedOperation(declaration: Extract<RouteDeclaration, { kind: 'priced'
         headers: receiptHeaders(),
         content: jsonContent(jsonSchema(operation.answer, 'output')),
       },
-      ...errorResponses(codes),
-      '402': paymentRequiredResponse(),
+      ...errors,
+      ...(refusals === undefined ? {} : { '402': paymentRequiredResponse(refusals) }),
     },
   };
 }
 
-function freeOperation(declaration: FreeRoute): Json {
-  const mediaType = declaration.mediaType ?? 'application/json';
+function freeOperation(declaration: FreeRoute, { path, status }: InventoryRoute): Json {
+  const { mediaType = 'application/json', otherStatus } = declaration;
   const schema = declaration.answer === undefined ? {} : jsonSchema(declaration.answer, 'output');
   return {
     tags: ['free'],
     security: [],
     responses: {
-      '200': { description: 'OK', content: jsonContent(schema, mediaType) },
-      ...errorResponses(['rate_limited', 'internal']),
+      [status]: { description: 'OK', content: jsonContent(schema, mediaType) },
+      ...(otherStatus === undefined
+        ? {}
+        : { [otherStatus]: { description: 'The same, where it is not', content: jsonContent(schema, mediaType) } }),
+      ...errorResponses(errorCodesOf(declaration, path)),
     },
   };
 }
 
-function staffOperation(declaration: StaffRoute, path: string): Json {
-  const codes: ErrorCode[] = [...STAFF_CODES];
-  if (declaration.query !== undefined) codes.push('invalid_query');
-  if (declaration.body !== undefined) codes.push('invalid_body');
-  if (path.includes(':')) codes.push('not_found');
+function staffOperation(declaration: StaffRoute, { path, status }: InventoryRoute): Json {
   return {
     tags: ['staff'],
     description: `For staff keys with the role ${declaration.roles.join(' or ')}.`,
@@ -128,36 +107,30 @@ function staffOperation(declaration: StaffRoute, path: string): Json {
     'x-roles': declaration.roles,
     ...(declaration.body === undefined ? {} : { requestBody: { content: jsonContent(jsonSchema(declaration.body, 'input')) } }),
     responses: {
-      '200': {
+      [status]: {
         description: 'OK',
         content: jsonContent(
           declaration.answer === undefined ? {} : jsonSchema(declaration.answer, 'output'),
           declaration.mediaType,
         ),
       },
-      ...errorResponses(codes),
+      ...errorResponses(errorCodesOf(declaration, path)),
     },
   };
 }
 
-const OWNER_CODES: readonly ErrorCode[] = ['sign_in_required', 'rate_limited', 'internal'];
-
-function ownerOperation(declaration: OwnerRoute, path: string): Json {
-  const codes: ErrorCode[] = [...OWNER_CODES];
-  if (declaration.query !== undefined) codes.push('invalid_query');
-  if (declaration.body !== undefined) codes.push('invalid_body');
-  if (path.includes(':')) codes.push('not_found');
+function ownerOperation(declaration: OwnerRoute, { path, status }: InventoryRoute): Json {
   return {
     tags: ['owners'],
     description: 'Free, for the wallet that owns what it shows: with SIGN-IN-WITH-X, or with a credit token of the wallet.',
     security: [{ signInWithX: [] }, { creditToken: [] }],
     ...(declaration.body === undefined ? {} : { requestBody: { content: jsonContent(jsonSchema(declaration.body, 'input')) } }),
     responses: {
-      '200': {
+      [status]: {
         description: 'OK',
         content: jsonContent(declaration.answer === undefined ? {} : jsonSchema(declaration.answer, 'output')),
       },
-      ...errorResponses(codes),
+      ...errorResponses(errorCodesOf(declaration, path)),
     },
   };
 }
@@ -173,11 +146,11 @@ function operationOf(route: InventoryRoute, declaration: RouteDeclaration, input
     case 'priced':
       return { ...base, ...pricedOperation(declaration, input), parameters: [...parameters, ...paymentHeaders()] };
     case 'free':
-      return { ...base, ...freeOperation(declaration) };
+      return { ...base, ...freeOperation(declaration, route) };
     case 'staff':
-      return { ...base, ...staffOperation(declaration, route.path) };
+      return { ...base, ...staffOperation(declaration, route) };
     case 'owner':
-      return { ...base, ...ownerOperation(declaration, route.path) };
+      return { ...base, ...ownerOperation(declaration, route) };
   }
 }
 
@@ -207,6 +180,7 @@ export function buildOpenApi(input: OpenApiInput): Json {
     paths,
     components: {
       schemas: { Error: errorSchema() },
+      examples: errorExamples(),
       securitySchemes: {
         x402v2: { type: 'apiKey', in: 'header', name: 'PAYMENT-SIGNATURE', description: 'base64(JSON) of an x402 v2 payload.' },
         x402v1: { type: 'apiKey', in: 'header', name: 'X-PAYMENT', description: 'base64(JSON) of an x402 v1 payload.' },

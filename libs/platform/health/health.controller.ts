@@ -21,7 +21,11 @@ export class HealthController {
   }
 
   @Get(['', 'ready'])
-  @Free({ summary: 'Everything the process depends on answers; 503 when a dependency does not', answer: readinessAnswer })
+  @Free({
+    summary: 'Everything the process depends on answers; 503 when a dependency does not',
+    answer: readinessAnswer,
+    otherStatus: 503,
+  })
   async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<Readiness> {
     const readiness = await this.readiness.check();
     void reply.status(readiness.status === 'ready' ? 200 : 503);

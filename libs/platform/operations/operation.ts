@@ -1,4 +1,5 @@
 import type { ZodType } from 'zod';
+import type { ErrorCode } from '../errors/registry';
 
 /**
  * What a paid route sells, seen from both sides without either knowing the other: payments claims, completes and voids
@@ -40,6 +41,8 @@ export interface Operation<Body = unknown> {
   readonly body: ZodType<Body>;
   /** The 200 answer, for /openapi.json. */
   readonly answer: ZodType;
+  /** What the operation answers with beside what taking a payment does; for /openapi.json. */
+  readonly errors?: readonly ErrorCode[];
   /** Prepaid credits do not pay it. */
   readonly onChainOnly?: boolean;
   /** What of this body decides its price; absent when every body costs the same. */

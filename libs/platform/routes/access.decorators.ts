@@ -1,5 +1,6 @@
 import { SetMetadata, applyDecorators } from '@nestjs/common';
 import type { ZodType } from 'zod';
+import type { ErrorCode } from '../errors/registry';
 
 /**
  * Every route states in one decorator what it asks of its caller: a price, nothing, a staff role, or to show which wallet he is. A route that states
@@ -8,6 +9,7 @@ import type { ZodType } from 'zod';
 export const STAFF_ROLES = ['operator', 'finance', 'auditor'] as const;
 export type StaffRole = (typeof STAFF_ROLES)[number];
 
+/** `errors` of a route: what its handler answers beside what the guard and the reading of its input do; for /openapi.json. */
 export interface PricedRoute {
   readonly kind: 'priced';
   /** Key of the operation in the operation registry, for example `sandbox.create`; the operation has the schemas. */
@@ -17,10 +19,13 @@ export interface PricedRoute {
 export interface FreeRoute {
   readonly kind: 'free';
   readonly summary: string;
+  /** Another status that the same answer can have. */
+  readonly otherStatus?: number;
   /** The 200 answer, for /openapi.json. */
   readonly answer?: ZodType;
   /** Media type of the 200 answer; JSON when absent. */
   readonly mediaType?: string;
+  readonly errors?: readonly ErrorCode[];
 }
 export interface StaffRoute {
   readonly kind: 'staff';
@@ -32,6 +37,7 @@ export interface StaffRoute {
   readonly answer?: ZodType;
   /** Media type of the 200 answer; JSON when absent. */
   readonly mediaType?: string;
+  readonly errors?: readonly ErrorCode[];
 }
 export interface OwnerRoute {
   readonly kind: 'owner';
@@ -40,6 +46,7 @@ export interface OwnerRoute {
   readonly body?: ZodType;
   /** The 200 answer, for /openapi.json. */
   readonly answer?: ZodType;
+  readonly errors?: readonly ErrorCode[];
 }
 export type RouteDeclaration = PricedRoute | FreeRoute | StaffRoute | OwnerRoute;
 

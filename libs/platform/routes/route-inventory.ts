@@ -1,5 +1,5 @@
 import { RequestMethod, type INestApplicationContext } from '@nestjs/common';
-import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants';
+import { HTTP_CODE_METADATA, METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants';
 import { MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { ROUTE_DECLARATION, type RouteDeclaration } from './access.decorators';
 
@@ -11,6 +11,8 @@ export interface InventoryRoute {
   readonly path: string;
   /** Class and method that answer it. */
   readonly handler: string;
+  /** Status of its answer when all went well. */
+  readonly status: number;
   /** Undefined when the route states nothing; such a route is refused and fails the tests. */
   readonly declaration: RouteDeclaration | undefined;
 }
@@ -50,6 +52,7 @@ function routesOf(controller: ControllerClass, instance: unknown, scanner: Metad
           method: RequestMethod[method],
           path: joinPath(prefix, path),
           handler: `${controller.name}.${methodName}`,
+          status: (Reflect.getMetadata(HTTP_CODE_METADATA, handler) as number | undefined) ?? 200,
           declaration,
         },
       })),

@@ -1,5 +1,5 @@
+import { mapConcurrently } from '@tollbox/platform/process/map-concurrently';
 import type { EndSandbox } from '@tollbox/sandboxes/application/end-sandbox';
-import { forEachConcurrently } from './for-each-concurrently';
 import type { ReaperStore } from './ports/reaper-store';
 import type { ReaperLog } from './reaper-log';
 
@@ -36,7 +36,7 @@ export class Reap {
     const stuck = await this.store.requestEndOfStuck(provider, createLimitMs, batch);
     const unfinished = await this.store.takeUnfinishedEnds(provider, retryAfterMs, batch);
     const ids = [...new Set([...expired, ...stuck, ...unfinished])];
-    await forEachConcurrently(ids, concurrency, async (id) => {
+    await mapConcurrently(ids, concurrency, async (id) => {
       if (!stopping.aborted) await this.end(id);
     });
     return ids.length;

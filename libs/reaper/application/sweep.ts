@@ -1,11 +1,11 @@
 import type { Clock } from '@tollbox/platform/clock/clock';
+import { mapConcurrently } from '@tollbox/platform/process/map-concurrently';
 import { GHOST_SIGHTINGS, type ObserveSandbox } from '@tollbox/sandboxes/application/observe-sandbox';
 import type { ListedSandbox } from '@tollbox/sandboxes/application/ports/provider';
 import type { SandboxStore } from '@tollbox/sandboxes/application/ports/sandbox-store';
 import type { ProviderCalls } from '@tollbox/sandboxes/application/provider-calls';
 import type { Sandbox } from '@tollbox/sandboxes/domain/sandbox';
 import { isFinal } from '@tollbox/sandboxes/domain/sandbox-state';
-import { forEachConcurrently } from './for-each-concurrently';
 import type { ReaperStore, RowOfObject } from './ports/reaper-store';
 import type { ReaperLog } from './reaper-log';
 
@@ -88,7 +88,7 @@ export class Sweep {
       return { kind: 'stopped', ...counts };
     }
     if (!(await this.holdLease())) return { kind: 'not_holder' };
-    await forEachConcurrently(orphans, this.settings.concurrency, (orphan) => this.remove(orphan, stopping));
+    await mapConcurrently(orphans, this.settings.concurrency, (orphan) => this.remove(orphan, stopping));
     for (const ghost of ghosts) await this.observer.record(ghost, { kind: 'not_found' }, BY);
     return { kind: 'done', ...counts, looks };
   }
@@ -121,7 +121,7 @@ export class Sweep {
     const others = await this.nextOfTurn(this.settings.maxLooks - missing.length);
     const sandboxes = [...new Map([...missing, ...others].map((sandbox) => [sandbox.id, sandbox])).values()];
     const ghosts: Sandbox[] = [];
-    await forEachConcurrently(sandboxes, this.settings.concurrency, async (sandbox) => {
+    await mapConcurrently(sandboxes, this.settings.concurrency, async (sandbox) => {
       if (!stopping.aborted && (await this.isGhost(sandbox))) ghosts.push(sandbox);
     });
     return { ghosts, looks: sandboxes.length };

@@ -85,6 +85,7 @@ export class ReconciliationController {
     summary: 'Decide about a difference, with a reason; what is decided is booked with it',
     body: resolveBody,
     answer: itemAnswer,
+    errors: ['conflict'],
   })
   async resolve(
     @Param('id') id: string,

@@ -29,6 +29,7 @@ export class RefundsController {
     summary: 'Request a refund; above the limits it waits for a second key',
     body: refundBody,
     answer: refundDetailAnswer,
+    errors: ['not_found', 'refund_not_possible', 'conflict'],
   })
   request(@Body() body: unknown, @CurrentStaff() staff: StaffCaller): ReturnType<ManageRefunds['request']> {
     const { payment_id, amount, kind, reason, idempotency_key } = parseOrRefuse(refundBody, body);
@@ -44,7 +45,12 @@ export class RefundsController {
 
   @Post(':id/approve')
   @HttpCode(200)
-  @Staff({ roles: ['finance'], summary: 'Approve a refund that another key requested', answer: refundDetailAnswer })
+  @Staff({
+    roles: ['finance'],
+    summary: 'Approve a refund that another key requested',
+    answer: refundDetailAnswer,
+    errors: ['second_key_required', 'conflict'],
+  })
   approve(@Param('id') id: string, @CurrentStaff() staff: StaffCaller): ReturnType<ManageRefunds['approve']> {
     return this.refunds.approve(recordId(id, 'refund'), actorOf(staff));
   }
@@ -56,6 +62,7 @@ export class RefundsController {
     summary: 'Reject or withdraw a refund that was not sent yet',
     body: rejectionBody,
     answer: refundDetailAnswer,
+    errors: ['conflict'],
   })
   reject(
     @Param('id') id: string,

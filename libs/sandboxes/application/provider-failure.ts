@@ -1,6 +1,9 @@
 import { TollboxError } from '@tollbox/platform/errors/tollbox-error';
 import { ProviderError } from './ports/provider';
 
+/** What a provider's failure is called before a buyer. */
+export const PROVIDER_ERRORS = ['sandbox_gone', 'provider_rate_limited', 'operation_timeout', 'provider_unavailable'] as const;
+
 const DEFAULT_RETRY_AFTER_S = 5;
 
 /** Whole seconds to wait, for `Retry-After`. */

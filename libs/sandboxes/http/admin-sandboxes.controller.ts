@@ -6,6 +6,7 @@ import { parseOrRefuse } from '@tollbox/platform/http/parse-or-refuse';
 import { SANDBOX_PAYMENTS, type OperationPayments } from '@tollbox/platform/operations/operation-payments';
 import { Staff } from '@tollbox/platform/routes/access.decorators';
 import { SANDBOX_QUERIES, type SandboxQueries } from '../application/ports/sandbox-queries';
+import { PROVIDER_ERRORS } from '../application/provider-failure';
 import { StopSandbox } from '../application/stop-sandbox';
 import { toDetailAnswer, toSandboxRecord } from './admin-answers';
 import {
@@ -62,7 +63,12 @@ export class AdminSandboxesController {
 
   @Post(':id/terminate')
   @HttpCode(200)
-  @Staff({ roles: ['operator'], summary: 'End a sandbox, whoever owns it', answer: terminateAnswer })
+  @Staff({
+    roles: ['operator'],
+    summary: 'End a sandbox, whoever owns it',
+    answer: terminateAnswer,
+    errors: PROVIDER_ERRORS,
+  })
   async terminate(@Param('id') id: string, @CurrentStaff() staff: StaffCaller): Promise<{ sandbox: SandboxRecord }> {
     const sandbox = await this.stopSandbox.execute(id, staff.keyId, (outcome, detail) => this.record(id, staff, outcome, detail));
     return { sandbox: toSandboxRecord(sandbox) };

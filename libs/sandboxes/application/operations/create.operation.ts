@@ -1,4 +1,5 @@
 import type { AdmissionCall, Operation, OperationOutcome, PriceAttributes } from '@tollbox/platform/operations/operation';
+import { PROVIDER_ERRORS } from '../provider-failure';
 import { createAnswerSchema } from '../../domain/answers';
 import type { BodySchemas, CreateBody } from '../../domain/bodies';
 import type { AdmitCreate } from '../admit-create';
@@ -11,6 +12,7 @@ import { DATABASE_MARGIN_MS } from './margins';
 export class CreateOperation implements Operation<CreateBody> {
   readonly name = 'sandbox.create';
   readonly answer = createAnswerSchema;
+  readonly errors = ['sandbox_limit_reached', 'draining', ...PROVIDER_ERRORS] as const;
 
   constructor(
     readonly body: BodySchemas['create'],

@@ -1,4 +1,5 @@
 import type { AdmissionCall, Operation, OperationOutcome } from '@tollbox/platform/operations/operation';
+import { PROVIDER_ERRORS } from '../provider-failure';
 import { execAnswer, execAnswerSchema } from '../../domain/answers';
 import type { BodySchemas, ExecBody } from '../../domain/bodies';
 import type { AdmitExec } from '../admit-exec';
@@ -9,6 +10,7 @@ import { DATABASE_MARGIN_MS } from './margins';
 export class ExecOperation implements Operation<ExecBody> {
   readonly name = 'sandbox.exec';
   readonly answer = execAnswerSchema;
+  readonly errors = ['sandbox_not_found', 'sandbox_gone', 'sandbox_busy', ...PROVIDER_ERRORS] as const;
   readonly mayAnswerEarly = true;
 
   constructor(

@@ -1,4 +1,5 @@
 import type { AdmissionCall, Operation, OperationOutcome } from '@tollbox/platform/operations/operation';
+import { PROVIDER_ERRORS } from '../provider-failure';
 import { statusAnswerSchema } from '../../domain/answers';
 import type { BodySchemas, StatusBody } from '../../domain/bodies';
 import type { SandboxAccess } from '../access';
@@ -8,6 +9,7 @@ import { DATABASE_MARGIN_MS } from './margins';
 export class StatusOperation implements Operation<StatusBody> {
   readonly name = 'sandbox.status';
   readonly answer = statusAnswerSchema;
+  readonly errors = ['sandbox_not_found', ...PROVIDER_ERRORS] as const;
   readonly mayAnswerEarly = true;
 
   constructor(

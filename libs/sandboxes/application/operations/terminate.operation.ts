@@ -1,4 +1,5 @@
 import type { AdmissionCall, Operation, OperationOutcome } from '@tollbox/platform/operations/operation';
+import { PROVIDER_ERRORS } from '../provider-failure';
 import { terminateAnswer, terminateAnswerSchema } from '../../domain/answers';
 import type { BodySchemas, TerminateBody } from '../../domain/bodies';
 import type { SandboxAccess } from '../access';
@@ -10,6 +11,7 @@ import { DATABASE_MARGIN_MS } from './margins';
 export class TerminateOperation implements Operation<TerminateBody> {
   readonly name = 'sandbox.terminate';
   readonly answer = terminateAnswerSchema;
+  readonly errors = ['sandbox_not_found', ...PROVIDER_ERRORS] as const;
   readonly mayAnswerEarly = true;
 
   constructor(

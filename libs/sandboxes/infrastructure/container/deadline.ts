@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ProviderError } from '../../application/ports/provider';
+import { untilAborted } from '../until-aborted';
 
 export const deadlinePassed = (action: string): ProviderError =>
   new ProviderError('timeout', `container engine, ${action}: the deadline passed`);
@@ -10,18 +11,13 @@ export function checkDeadline(signal: AbortSignal, action: string): void {
 }
 
 /** The work's outcome, or ProviderError `timeout` as soon as the signal aborts; the work itself goes on. */
-export async function withinDeadline<T>(work: Promise<T>, signal: AbortSignal, action: string): Promise<T> {
-  let onAbort: (() => void) | undefined;
-  const passed = new Promise<never>((_, reject) => {
-    onAbort = () => reject(deadlinePassed(action));
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([work, passed]);
-  } finally {
-    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
-  }
+export function withinDeadline<T>(work: Promise<T>, signal: AbortSignal, action: string): Promise<T> {
+  void work.catch(() => undefined); // it runs already, and may fail when nobody waits for it any more
+  return untilAborted(
+    signal,
+    () => deadlinePassed(action),
+    () => work,
+  );
 }
 
 /** Waits; ends early, without an error, when the signal aborts. */

@@ -1,4 +1,5 @@
 import { type ContainerProcess, ModalClient, type Sandbox, type SandboxCreateParams } from 'modal';
+import { mapConcurrently } from '@tollbox/platform/process/map-concurrently';
 import {
   type CreatedSandbox,
   type ExecOptions,
@@ -11,10 +12,10 @@ import {
   type SandboxProvider,
   type SandboxSpec,
 } from '../../application/ports/provider';
+import type { LateOutcome } from '../until-aborted';
 import { createParams, INSTALLATION_TAG, SANDBOX_TAG, wholeSecondsMs } from './create-params';
-import { type LateOutcome, untilAborted } from './deadline';
+import { withinDeadline } from './deadline';
 import { isNotFound, toCreateError, toProviderError } from './errors';
-import { mapConcurrently } from './map-concurrently';
 import { ModalCatalogue } from './modal-catalogue';
 import { ModalProcess } from './modal-process';
 import { type HandleLease, SandboxHandles } from './sandbox-handles';
@@ -84,7 +85,7 @@ export class ModalProvider implements SandboxProvider {
   async create(spec: SandboxSpec, signal: AbortSignal): Promise<CreatedSandbox> {
     const reference = this.imageReference(spec.image);
     const params = createParams(spec, this.settings.cpuPerVcpu);
-    const sandbox = await untilAborted(
+    const sandbox = await withinDeadline(
       signal,
       'create',
       () => this.createNow(reference, params, signal),
@@ -106,7 +107,7 @@ export class ModalProvider implements SandboxProvider {
     const timeoutMs = wholeSecondsMs(options.timeoutMs);
     const startedAtMs = performance.now();
     try {
-      const { process, lease } = await untilAborted(
+      const { process, lease } = await withinDeadline(
         signal,
         'exec',
         () => this.startCommand(providerRef, argv, timeoutMs),
@@ -128,7 +129,7 @@ export class ModalProvider implements SandboxProvider {
 
   async inspect(handle: ProviderHandle, signal: AbortSignal): Promise<ProviderState> {
     try {
-      return await untilAborted(signal, 'inspect', () => this.poll(handle.providerRef));
+      return await withinDeadline(signal, 'inspect', () => this.poll(handle.providerRef));
     } catch (error) {
       throw toProviderError(error, 'inspect');
     }
@@ -136,7 +137,7 @@ export class ModalProvider implements SandboxProvider {
 
   async terminate(handle: ProviderHandle, signal: AbortSignal): Promise<void> {
     try {
-      await untilAborted(signal, 'terminate', () => this.withHandle(handle.providerRef, (sandbox) => sandbox.terminate()));
+      await withinDeadline(signal, 'terminate', () => this.withHandle(handle.providerRef, (sandbox) => sandbox.terminate()));
       await this.untilEnded(handle.providerRef, signal);
     } catch (error) {
       if (!isNotFound(error)) throw toProviderError(error, 'terminate');
@@ -146,7 +147,7 @@ export class ModalProvider implements SandboxProvider {
 
   async list(installationId: string, signal: AbortSignal): Promise<readonly ListedSandbox[]> {
     try {
-      return await untilAborted(signal, 'list', () => this.listNow(installationId, signal));
+      return await withinDeadline(signal, 'list', () => this.listNow(installationId, signal));
     } catch (error) {
       if (isNotFound(error)) this.catalogue.forget();
       throw toProviderError(error, 'list');
@@ -256,7 +257,7 @@ export class ModalProvider implements SandboxProvider {
   /** A look at the sandbox that gives up soon: null when it cannot be had. */
   private async pollBriefly(providerRef: string): Promise<ProviderState | null> {
     try {
-      return await untilAborted(AbortSignal.timeout(EXPLAIN_DEADLINE_MS), 'inspect', () => this.poll(providerRef));
+      return await withinDeadline(AbortSignal.timeout(EXPLAIN_DEADLINE_MS), 'inspect', () => this.poll(providerRef));
     } catch (error) {
       this.settings.logger.warn(
         { providerRef, error: String(error) },
@@ -280,9 +281,9 @@ export class ModalProvider implements SandboxProvider {
 
   private async untilEnded(providerRef: string, signal: AbortSignal): Promise<void> {
     for (let waitMs = FIRST_TERMINATE_POLL_MS; ; waitMs = Math.min(waitMs * 2, MAX_TERMINATE_POLL_MS)) {
-      const state = await untilAborted(signal, 'terminate', () => this.poll(providerRef));
+      const state = await withinDeadline(signal, 'terminate', () => this.poll(providerRef));
       if (state.kind !== 'running') return;
-      await untilAborted(signal, 'terminate', () => new Promise<void>((resolve) => setTimeout(resolve, waitMs)));
+      await withinDeadline(signal, 'terminate', () => new Promise<void>((resolve) => setTimeout(resolve, waitMs)));
     }
   }
 

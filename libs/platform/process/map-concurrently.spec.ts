@@ -27,6 +27,17 @@ describe('mapping with a limit', () => {
     expect(started).toEqual([1, 2]);
   });
 
+  it('rejects only after what has started is over', async () => {
+    const over: number[] = [];
+    const mapping = mapConcurrently([1, 2], 2, async (item) => {
+      if (item === 1) throw new Error('first');
+      await nextTurn();
+      over.push(item);
+    });
+    await expect(mapping).rejects.toThrow('first');
+    expect(over).toEqual([2]);
+  });
+
   it('maps nothing to nothing', async () => {
     await expect(mapConcurrently([], 4, () => Promise.resolve(1))).resolves.toEqual([]);
   });

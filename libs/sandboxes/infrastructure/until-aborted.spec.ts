@@ -1,15 +1,18 @@
-import { untilAborted } from './deadline';
+import { ProviderError } from '../application/ports/provider';
+import { untilAborted } from './until-aborted';
+
+const timeout = () => new ProviderError('timeout', 'x');
 
 describe('waiting until a signal is aborted', () => {
   it('gives the result, or the failure, of the work', async () => {
     const { signal } = new AbortController();
-    await expect(untilAborted(signal, 'x', () => Promise.resolve(1))).resolves.toBe(1);
-    await expect(untilAborted(signal, 'x', () => Promise.reject(new RangeError('no')))).rejects.toThrow(RangeError);
+    await expect(untilAborted(signal, timeout, () => Promise.resolve(1))).resolves.toBe(1);
+    await expect(untilAborted(signal, timeout, () => Promise.reject(new RangeError('no')))).rejects.toThrow(RangeError);
   });
 
   it('does not start the work after the deadline', async () => {
     const work = jest.fn(() => Promise.resolve(1));
-    await expect(untilAborted(AbortSignal.abort(), 'x', work)).rejects.toMatchObject({ kind: 'timeout' });
+    await expect(untilAborted(AbortSignal.abort(), timeout, work)).rejects.toMatchObject({ kind: 'timeout' });
     expect(work).not.toHaveBeenCalled();
   });
 
@@ -23,7 +26,7 @@ describe('waiting until a signal is aborted', () => {
         resolveWork = resolve;
         rejectWork = reject;
       });
-      const waiting = untilAborted(deadline.signal, 'x', () => work, late);
+      const waiting = untilAborted(deadline.signal, timeout, () => work, late);
       deadline.abort();
       await expect(waiting).rejects.toMatchObject({ kind: 'timeout' });
       expect(late).not.toHaveBeenCalled();
@@ -38,7 +41,7 @@ describe('waiting until a signal is aborted', () => {
   it('tells nothing late about work that was in time', async () => {
     const deadline = new AbortController();
     const late = jest.fn();
-    await untilAborted(deadline.signal, 'x', () => Promise.resolve(1), late);
+    await untilAborted(deadline.signal, timeout, () => Promise.resolve(1), late);
     deadline.abort();
     expect(late).not.toHaveBeenCalled();
   });
