@@ -11,10 +11,17 @@ import { BATCH, CALLS_PER_SANDBOX, ON_THEIR_WAY } from './month';
 /** A UUID of version 4 by its shape; as random as one to an index. */
 const uuidOf = (text: string): string => `overlay(overlay(md5(${text}) placing '4' from 13) placing '8' from 17)::uuid`;
 
-/** $1 first and $2 last payment of the chunk, $3 payments in all, $4 seconds that they span, $5 wallets. */
+/** A UUID of version 7, as the product gives to payments and operations: neighbours in time are neighbours in an index. */
+const timedUuidOf = (text: string): string =>
+  `(lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' || left(md5(${text}), 3) || '8' || right(md5(${text}), 15))::uuid`;
+
+/** $1 first and $2 last payment of the chunk, $3 payments in all, $4 seconds that they span, $5 wallets, $6 when the last one was claimed. */
 const CHUNK = `
-  WITH chunk AS (
-    SELECT i, ${uuidOf("'payment ' || i")} AS id, ${uuidOf("'operation ' || i")} AS operation_id, ${uuidOf(`'batch ' || (i / ${BATCH})`)} AS batch,
+  WITH times AS (
+    SELECT i, date_trunc('milliseconds', $6::timestamptz - make_interval(secs => $4::float8 * (1 - i::float8 / $3::bigint))) AS at
+    FROM generate_series($1::bigint, $2::bigint) i
+  ), chunk AS (
+    SELECT i, at, ${timedUuidOf("'payment ' || i")} AS id, ${timedUuidOf("'operation ' || i")} AS operation_id, ${uuidOf(`'batch ' || (i / ${BATCH})`)} AS batch,
       '0x' || left(md5('wallet ' || (i / ${CALLS_PER_SANDBOX} * 7919::bigint % $5::bigint)) || md5('w'), 40) AS wallet,
       'sb-' || left(md5('sandbox ' || (i / ${CALLS_PER_SANDBOX})), 22) AS sandbox,
       CASE i % ${CALLS_PER_SANDBOX} WHEN 0 THEN 'sandbox.create' WHEN 8 THEN 'sandbox.status' WHEN 9 THEN 'sandbox.terminate' ELSE 'sandbox.exec' END AS operation,
@@ -26,9 +33,8 @@ const CHUNK = `
         WHEN i % 1000 IN (13, 313, 613) THEN 'failed'
         WHEN i % 1000 IN (17, 517) THEN 'expired'
         ELSE 'settled' END AS state,
-      CASE WHEN i % 1000 = 313 OR i % 10 BETWEEN 2 AND 7 AND i % 1000 NOT IN (13, 613) THEN 'optimistic' ELSE 'confirm' END AS mode,
-      date_trunc('milliseconds', now() - make_interval(secs => $4::float8 * (1 - i::float8 / $3::bigint))) AS at
-    FROM generate_series($1::bigint, $2::bigint) i
+      CASE WHEN i % 1000 = 313 OR i % 10 BETWEEN 2 AND 7 AND i % 1000 NOT IN (13, 613) THEN 'optimistic' ELSE 'confirm' END AS mode
+    FROM times
   )`;
 
 const NETWORK = `'eip155:84532'`;
@@ -39,7 +45,8 @@ export const ACCOUNTS = `INSERT INTO ledger_accounts (code, type, asset, network
   ('customer_debt', 'asset', 'USDC', ${NETWORK}), ('credits', 'liability', 'USDC', ${NETWORK}),
   ('expired_losses', 'expense', 'USDC', ${NETWORK}), ('gas_wallet', 'asset', 'ETH', ${NETWORK}), ('gas_expense', 'expense', 'ETH', ${NETWORK}),
   ('revenue:sandbox.create', 'revenue', 'USDC', ${NETWORK}), ('revenue:sandbox.exec', 'revenue', 'USDC', ${NETWORK}),
-  ('revenue:sandbox.status', 'revenue', 'USDC', ${NETWORK}), ('revenue:sandbox.terminate', 'revenue', 'USDC', ${NETWORK})`;
+  ('revenue:sandbox.status', 'revenue', 'USDC', ${NETWORK}), ('revenue:sandbox.terminate', 'revenue', 'USDC', ${NETWORK}),
+  ('revenue:sandbox.snapshot', 'revenue', 'USDC', ${NETWORK})`;
 
 const CARRIED = `state NOT IN ('voided', 'queued')`;
 
@@ -114,6 +121,9 @@ export const CREDIT_ACCOUNTS = `INSERT INTO credit_accounts (wallet, balance_ato
 
 /** Each answers one number, which must be zero. */
 export const CHECKS: Readonly<Record<string, string>> = {
+  'events without a payment': `SELECT count(*) FROM payment_events e LEFT JOIN payments p ON p.id = e.payment_id WHERE p.id IS NULL`,
+  'payments without their settlement transaction': `SELECT count(*) FROM payments p LEFT JOIN settlement_transactions t ON t.id = p.settlement_transaction_id
+    WHERE t.id IS NULL AND p.settlement_transaction_id IS NOT NULL`,
   'entries between accounts of two assets, or without an account': `SELECT count(*) FROM journal j LEFT JOIN ledger_accounts d ON d.id = j.debit_account
     LEFT JOIN ledger_accounts c ON c.id = j.credit_account WHERE d.id IS NULL OR c.id IS NULL OR (d.asset, d.network) <> (c.asset, c.network)`,
   'sum of all balances': `SELECT coalesce(sum(amount), 0) FROM (SELECT amount FROM journal UNION ALL SELECT -amount FROM journal) both_sides`,
@@ -125,5 +135,7 @@ export const CHECKS: Readonly<Record<string, string>> = {
     (SELECT sum(CASE WHEN credit_account = a.id THEN amount ELSE -amount END) FROM journal, ledger_accounts a WHERE a.code = 'credits' AND a.id IN (debit_account, credit_account))`,
   'gas beside the transactions': `SELECT (SELECT sum(amount) FROM journal WHERE event = 'gas') -
     (SELECT sum(42000::numeric * 50000000) FROM payments WHERE state IN ('settled', 'failed', 'expired'))`,
-  'payments beside their newest event': `SELECT count(*) FROM payments p WHERE p.state <> (SELECT to_state FROM payment_events e WHERE e.payment_id = p.id ORDER BY e.id DESC LIMIT 1)`,
+  'payments beside their newest event': `SELECT count(*) FROM payments p
+    LEFT JOIN (SELECT payment_id, max(id) AS id FROM payment_events GROUP BY 1) last ON last.payment_id = p.id
+    LEFT JOIN payment_events e ON e.id = last.id WHERE e.to_state IS DISTINCT FROM p.state`,
 };

@@ -3,6 +3,7 @@ import type { Pool, PoolClient } from 'pg';
 import { broadcast, executed, gas, settled, type PaymentMoney } from '@tollbox/ledger/domain/postings/payment';
 import { Journal } from '@tollbox/ledger/infrastructure/journal';
 import { inTransaction } from '@tollbox/platform/database/transaction';
+import { uuidV7 } from '@tollbox/platform/database/uuid-v7';
 import { quantile } from '../stats';
 import { BATCH } from './month';
 
@@ -20,48 +21,76 @@ export interface WriteTime {
   readonly completeMs: number;
   readonly broadcastMs: number;
   readonly settleMs: number;
+  readonly togetherMs: number;
 }
 
-/** Claims, completes, sends and settles payments in batches of 50 with the statements' shape of the product: rows, events, entries. */
-export async function measureWrites(pool: Pool, batches: number): Promise<WriteTime> {
-  const journal = new Journal(NETWORK);
-  const took: number[][] = [[], [], [], []];
-  for (let n = 0; n < batches; n++) {
-    const payments = Array.from({ length: BATCH }, (_, index) => newPayment(index));
-    const transaction = randomUUID();
-    const steps = [
-      (client: PoolClient) => claim(client, payments),
-      (client: PoolClient) => step(client, journal, payments, 'queued', executed),
-      async (client: PoolClient) => {
-        await storeTransaction(client, transaction, payments);
-        await step(client, journal, payments, 'broadcast', broadcast, transaction);
-      },
-      (client: PoolClient) =>
-        step(client, journal, payments, 'settled', (payment) => [
-          ...settled(payment, 'in_flight'),
-          ...gas(payment, 1, 2_100_000_000_000n),
-        ]),
-    ];
-    for (const [index, work] of steps.entries()) {
-      const startedAt = performance.now();
-      await inTransaction(pool, work);
-      took[index]!.push((performance.now() - startedAt) / BATCH);
+/** With next to nothing in the tables, and with everything. */
+export interface WriteGrowth {
+  readonly small: WriteTime;
+  readonly large: WriteTime;
+}
+
+const WARM_UP_BATCHES = 10;
+
+/** The two take turns batch by batch, so that what else happens on the machine meets both. */
+export async function compareWrites(small: Pool, large: Pool, batches: number): Promise<WriteGrowth> {
+  const contenders = [small, large].map((pool) => ({ pool, journal: new Journal(NETWORK), took: [] as number[][] }));
+  for (let n = -WARM_UP_BATCHES; n < batches; n++) {
+    for (const { pool, journal, took } of n % 2 === 0 ? contenders : [...contenders].reverse()) {
+      const tookMs = await writeBatch(pool, journal);
+      if (n >= 0) took.push(tookMs);
     }
   }
-  const [claimMs, completeMs, broadcastMs, settleMs] = took.map((times) =>
+  const [ofSmall, ofLarge] = contenders.map(({ took }) => medians(took));
+  return { small: ofSmall!, large: ofLarge! };
+}
+
+/** Claims, completes, sends and settles 50 payments with the statements' shape of the product: rows, events, entries. */
+async function writeBatch(pool: Pool, journal: Journal): Promise<number[]> {
+  const payments = Array.from({ length: BATCH }, (_, index) => newPayment(index));
+  const transaction = randomUUID();
+  const steps = [
+    (client: PoolClient) => claim(client, payments),
+    (client: PoolClient) => step(client, journal, payments, 'queued', executed),
+    async (client: PoolClient) => {
+      await storeTransaction(client, transaction, payments);
+      await step(client, journal, payments, 'broadcast', broadcast, transaction);
+    },
+    (client: PoolClient) =>
+      step(client, journal, payments, 'settled', (payment) => [
+        ...settled(payment, 'in_flight'),
+        ...gas(payment, 1, 2_100_000_000_000n),
+      ]),
+  ];
+  const tookMs: number[] = [];
+  for (const work of steps) {
+    const startedAt = performance.now();
+    await inTransaction(pool, work);
+    tookMs.push((performance.now() - startedAt) / BATCH);
+  }
+  return tookMs;
+}
+
+function medians(took: readonly (readonly number[])[]): WriteTime {
+  const median = (pick: (times: readonly number[]) => number): number =>
     quantile(
-      times.sort((a, b) => a - b),
+      took.map(pick).sort((a, b) => a - b),
       0.5,
-    ),
-  );
-  return { claimMs: claimMs!, completeMs: completeMs!, broadcastMs: broadcastMs!, settleMs: settleMs! };
+    );
+  return {
+    claimMs: median((times) => times[0]!),
+    completeMs: median((times) => times[1]!),
+    broadcastMs: median((times) => times[2]!),
+    settleMs: median((times) => times[3]!),
+    togetherMs: median((times) => times.reduce((sum, time) => sum + time, 0)),
+  };
 }
 
 function newPayment(index: number): PaymentMoney {
   return {
-    id: randomUUID(),
+    id: uuidV7(),
     operation: 'sandbox.exec',
-    operationId: randomUUID(),
+    operationId: uuidV7(),
     wallet: `0x${String(index).padStart(2, '0').repeat(20)}`,
     amountAtomic: 1_000n,
     priceAtomic: 1_000n,

@@ -197,16 +197,16 @@ describe('what staff sees and does, after real paid sessions', () => {
       price_atomic: sumOf(bought.map((one) => one.priceAtomic)),
     };
     expect(all.totals).toEqual({ ...expected, by_state: { settled: expected } });
-    expect(await stack.chain.balanceOf(PAY_TO)).toBe(BigInt(all.totals.by_state['settled']!.amount_atomic));
-    expect(Number(all.totals.amount_atomic) - Number(all.totals.price_atomic)).toBe(234);
-    expect(sumOf(all.payments.map(({ amount_atomic }) => BigInt(amount_atomic)))).toBe(all.totals.amount_atomic);
+    expect(await stack.chain.balanceOf(PAY_TO)).toBe(BigInt(all.totals!.by_state['settled']!.amount_atomic));
+    expect(Number(all.totals!.amount_atomic) - Number(all.totals!.price_atomic)).toBe(234);
+    expect(sumOf(all.payments.map(({ amount_atomic }) => BigInt(amount_atomic)))).toBe(all.totals!.amount_atomic);
   });
 
   it('finds payments by wallet, state, operation and time, with the totals of what it finds', async () => {
     const of = async (parameters: Record<string, string>, expected: readonly Purchase[]): Promise<void> => {
       const found = await payments({ ...parameters, limit: '2' });
-      expect(found.totals.count).toBe(expected.length);
-      expect(found.totals.amount_atomic).toBe(sumOf(expected.map(({ amountAtomic }) => amountAtomic)));
+      expect(found.totals!.count).toBe(expected.length);
+      expect(found.totals!.amount_atomic).toBe(sumOf(expected.map(({ amountAtomic }) => amountAtomic)));
       expect(found.payments.map(({ id }) => id)).toEqual(
         expected
           .map(({ paymentId }) => paymentId)
@@ -413,8 +413,8 @@ describe('what staff sees and does, after real paid sessions', () => {
 
   it('agrees with the buyers and the chain to the last unit after all of this', async () => {
     const { totals } = await payments({ state: 'settled' });
-    expect(totals.amount_atomic).toBe(sumOf(bought.map(({ amountAtomic }) => amountAtomic).concat(10_000n)));
-    expect(await stack.chain.balanceOf(PAY_TO)).toBe(BigInt(totals.amount_atomic));
-    expect((await payments()).totals.count).toBe(totals.count);
+    expect(totals!.amount_atomic).toBe(sumOf(bought.map(({ amountAtomic }) => amountAtomic).concat(10_000n)));
+    expect(await stack.chain.balanceOf(PAY_TO)).toBe(BigInt(totals!.amount_atomic));
+    expect((await payments()).totals!.count).toBe(totals!.count);
   });
 });

@@ -165,6 +165,7 @@ describe('finance reports', () => {
     ['entries?acount=treasury', ''],
     ['revenue?group_by=week', 'group_by'],
     ['revenue?group_by=day,day', 'group_by'],
+    ['revenue?group_by=wallet&limit=201', 'limit'],
     ['revenue?from=2026-11-02&to=2026-11-02', 'to'],
     ['revenue?from=2024-11-02&to=2026-11-02', 'to'],
     ['revenue?from=2026-13-02', 'from'],

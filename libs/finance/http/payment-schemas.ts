@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { cursorInstant, cursorOf } from '@tollbox/platform/http/cursor';
 import { instantParameter, limitParameter, transactionParameter, walletParameter } from '@tollbox/platform/http/query-parameters';
 import { PAYMENT_STATES } from '@tollbox/payments/domain/payment-state';
+import type { TotalsOfFilter } from '../application/ports/payments-read-model';
 import { atomic, operationParameter, time } from './query-parts';
 
 /** A place in the list: when the payment was claimed, and its id. */
@@ -53,7 +54,12 @@ const paymentRecord = z.object({
 export const paymentsAnswer = z.object({
   payments: z.array(paymentRecord),
   next_cursor: z.string().nullable(),
-  totals: totals.extend({ by_state: z.record(z.string(), totals) }).describe('Over everything the filter matches.'),
+  totals: totals
+    .extend({ by_state: z.record(z.string(), totals) })
+    .nullable()
+    .describe(
+      'Over everything the filter matches; null when that is more than FINANCE_TOTALS_MAX_PAYMENTS: narrow the filter, or take an export.',
+    ),
 });
 
 const event = z.object({
@@ -96,3 +102,9 @@ export const paymentAnswer = paymentRecord.extend({
 });
 
 export type PaymentsAnswer = z.output<typeof paymentsAnswer>;
+
+export function toTotalsAnswer(totals: TotalsOfFilter | null): PaymentsAnswer['totals'] {
+  if (totals === null) return null;
+  const { byState, ...all } = totals;
+  return { ...all, by_state: { ...byState } };
+}

@@ -7,7 +7,14 @@ import { PAYMENTS_READ_MODEL, type PaymentsReadModel } from '../application/port
 import { ShowPayment } from '../application/show-payment';
 import type { PaymentDetail } from '../domain/payment-records';
 import { refuseUnknownName } from './known-name';
-import { paymentAnswer, paymentCursor, paymentsAnswer, paymentsQuery, type PaymentsAnswer } from './payment-schemas';
+import {
+  paymentAnswer,
+  paymentCursor,
+  paymentsAnswer,
+  paymentsQuery,
+  toTotalsAnswer,
+  type PaymentsAnswer,
+} from './payment-schemas';
 
 /** What was paid, by whom, for what, and what became of it. */
 @Controller('finance/payments')
@@ -34,7 +41,7 @@ export class PaymentsController {
     return {
       payments: [...page.payments],
       next_cursor: page.hasMore && last !== undefined ? paymentCursor.encode([last.claimed_at, last.id]) : null,
-      totals: { ...page.totals, by_state: { ...page.totalsByState } },
+      totals: toTotalsAnswer(page.totals),
     };
   }
 

@@ -11,8 +11,11 @@ const isKey = (text: string): text is RevenueKey => (REVENUE_KEYS as readonly st
 
 const GROUPS = `any of ${REVENUE_KEYS.join(', ')}, comma-separated, each once`;
 
-/** Query of GET /finance/revenue. */
-export const revenueQuery = z.strictObject({
+const MAX_ROWS = 1_000;
+/** Each row by wallet is a sum over all days and operations of the wallet. */
+const MAX_ROWS_BY_WALLET = 200;
+
+const parameters = z.strictObject({
   ...dayParameters,
   group_by: z
     .string()
@@ -27,9 +30,18 @@ export const revenueQuery = z.strictObject({
     .describe(`Any of ${REVENUE_KEYS.join(', ')}, comma-separated; \`day\` by default. Rows are in that order.`),
   operation: operationParameter,
   wallet: walletParameter('Wallet that paid.'),
-  limit: limitParameter('Rows', 1_000, 100),
+  limit: limitParameter('Rows', MAX_ROWS, 100).describe(`Rows of a page; at most ${MAX_ROWS}, by wallet ${MAX_ROWS_BY_WALLET}.`),
   cursor: revenueCursor.parameter,
 });
+
+/** Query of GET /finance/revenue. */
+export const revenueQuery = parameters.refine(
+  ({ group_by, limit }) => !group_by.includes('wallet') || limit <= MAX_ROWS_BY_WALLET,
+  {
+    message: `at most ${MAX_ROWS_BY_WALLET} by wallet`,
+    path: ['limit'],
+  },
+);
 
 const sums = z.object({
   calls: z.string().describe('Operations that earned.'),

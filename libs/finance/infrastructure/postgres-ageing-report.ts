@@ -2,8 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Pool } from 'pg';
 import { PG_POOL } from '@tollbox/platform/database/pg-pool';
 import { AGE_BUCKETS_SECONDS, type AgeingBucket, type AgeingReport } from '../application/ports/ageing-report';
-import { OPEN_DEBTS } from './debts-sql';
-import { iso } from './sql';
+import { openDebts, readDebtAccountId } from './debts-sql';
+import { atOneMoment, iso } from './sql';
 
 /** The states are among those of the index payments_reserving, so that payments which are through are not read. */
 const BUCKETS = `
@@ -14,7 +14,7 @@ const BUCKETS = `
       least(coalesce(executed_at, claimed_at), $1) AS since
     FROM payments WHERE state IN ('queued', 'broadcast', 'unknown')
     UNION ALL
-    SELECT 'debt', amount, least(since, $1) FROM (${OPEN_DEBTS}) debts
+    SELECT 'debt', amount, least(since, $1) FROM (${openDebts('$3')}) debts
   ) ages GROUP BY 1, 2 ORDER BY 1, 2`;
 
 /** Ages of what has not arrived. */
@@ -22,7 +22,10 @@ const BUCKETS = `
 export class PostgresAgeingReport implements AgeingReport {
   constructor(@Inject(PG_POOL) private readonly pool: Pool) {}
 
-  async buckets(now: Date): Promise<readonly AgeingBucket[]> {
-    return (await this.pool.query<AgeingBucket>(BUCKETS, [now, AGE_BUCKETS_SECONDS])).rows;
+  buckets(now: Date): Promise<readonly AgeingBucket[]> {
+    return atOneMoment(this.pool, async (client) => {
+      const values = [now, AGE_BUCKETS_SECONDS, await readDebtAccountId(client)];
+      return (await client.query<AgeingBucket>(BUCKETS, values)).rows;
+    });
   }
 }

@@ -15,24 +15,41 @@ export class PostgresJournalEntries implements JournalEntries {
   constructor(@Inject(PG_POOL) private readonly pool: Pool) {}
 
   async page(filter: EntryFilter, after: EntryPlace | undefined, limit: number): Promise<PageOfEntries> {
-    const accountId = filter.account === undefined ? null : await this.accountId(filter.account);
-    if (accountId === undefined) return { entries: [], hasMore: false };
-    const { rows } = await this.pool.query<JournalEntry>(pageQuery(filter, accountId, after, limit));
+    const sides = await this.sidesOf(filter);
+    if (sides?.length === 0) return { entries: [], hasMore: false };
+    const { rows } = await this.pool.query<JournalEntry>(pageQuery(filter, sides, after, limit));
     return { entries: rows.slice(0, limit), hasMore: rows.length > limit };
   }
 
-  /** Asked for before: planned with the id, the page of a rare account is read by the account's index and not by time. */
-  private async accountId(code: string): Promise<number | undefined> {
-    const { rows } = await this.pool.query<{ id: number }>('SELECT id FROM ledger_accounts WHERE code = $1', [code]);
-    return rows[0]?.id;
+  /**
+   * On which side of which accounts the entries are: either side of the account that is asked for, or the debit side of all
+   * accounts of the asset, which an entry does not leave. Null when neither is asked for.
+   */
+  private async sidesOf({ account, asset }: EntryFilter): Promise<readonly Side[] | null> {
+    if (account === undefined && asset === undefined) return null;
+    if (account === undefined) {
+      const { rows } = await this.pool.query<{ id: number }>('SELECT id FROM ledger_accounts WHERE asset = $1', [asset]);
+      return rows.map(({ id }) => ({ column: 'debit_account', accountId: id }));
+    }
+    const text = 'SELECT id FROM ledger_accounts WHERE code = $1 AND ($2::text IS NULL OR asset = $2)';
+    const { rows } = await this.pool.query<{ id: number }>(text, [account, asset ?? null]);
+    return rows.flatMap(({ id }) => SIDES.map((column) => ({ column, accountId: id })));
   }
+}
+
+const SIDES = ['debit_account', 'credit_account'] as const;
+
+interface Side {
+  readonly column: (typeof SIDES)[number];
+  readonly accountId: number;
 }
 
 /**
  * One page, and one row more that tells whether there is another. The page's rows are found before their accounts are
- * joined; an account is looked for on each side by that side's index, because no index answers an OR in order.
+ * joined. Each side of an account is read by an index of its own and with the account's id in the plan: no index answers an
+ * OR in order, and the page of a rare account is not to be looked for by time.
  */
-function pageQuery(filter: EntryFilter, accountId: number | null, after: EntryPlace | undefined, limit: number): Query {
+function pageQuery(filter: EntryFilter, sides: readonly Side[] | null, after: EntryPlace | undefined, limit: number): Query {
   const parameters = new Parameters();
   const conditions = [
     ...equal(parameters, 'j.subject', filter.subject),
@@ -40,9 +57,6 @@ function pageQuery(filter: EntryFilter, accountId: number | null, after: EntryPl
     ...equal(parameters, 'j.wallet', filter.wallet),
     ...(filter.from === undefined ? [] : [`j.recorded_at >= ${parameters.add(filter.from)}`]),
     ...(filter.to === undefined ? [] : [`j.recorded_at < ${parameters.add(filter.to)}`]),
-    ...(filter.asset === undefined
-      ? []
-      : [`j.debit_account IN (SELECT id FROM ledger_accounts WHERE asset = ${parameters.add(filter.asset)})`]),
     ...(after === undefined
       ? []
       : [`(j.recorded_at, j.id) < (${parameters.add(after.recordedAt)}::timestamptz, ${parameters.add(after.id)}::bigint)`]),
@@ -52,12 +66,12 @@ function pageQuery(filter: EntryFilter, accountId: number | null, after: EntryPl
     const all = [...conditions, ...more];
     return `SELECT j.* FROM journal j ${all.length === 0 ? '' : `WHERE ${all.join(' AND ')}`} ${NEWEST_FIRST} LIMIT ${count}`;
   };
-  let found = rowsOf();
-  if (accountId !== null) {
-    const account = parameters.add(accountId);
-    const sides = ['debit_account', 'credit_account'].map((side) => `(${rowsOf(`j.${side} = ${account}`)})`);
-    found = `SELECT * FROM (${sides.join(' UNION ALL ')}) both_sides ${NEWEST_FIRST} LIMIT ${count}`;
-  }
+  const found =
+    sides === null
+      ? rowsOf()
+      : `SELECT * FROM (${sides
+          .map(({ column, accountId }) => `(${rowsOf(`j.${column} = ${parameters.add(accountId)}`)})`)
+          .join(' UNION ALL ')}) of_sides ${NEWEST_FIRST} LIMIT ${count}`;
   const text = `SELECT ${COLUMNS} FROM (${found}) j
     JOIN ledger_accounts d ON d.id = j.debit_account JOIN ledger_accounts c ON c.id = j.credit_account
     ORDER BY j.recorded_at DESC, j.id DESC`;

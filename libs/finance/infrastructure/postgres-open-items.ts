@@ -2,18 +2,18 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Pool } from 'pg';
 import { PG_POOL } from '@tollbox/platform/database/pg-pool';
 import type { CreditRecord, DebtPlace, DebtRecord, OpenItems, OpenTotals, PageOf } from '../application/ports/open-items';
-import { OPEN_DEBTS } from './debts-sql';
+import { openDebts, readDebtAccountId } from './debts-sql';
 import { atOneMoment, iso } from './sql';
 
 const NOTHING: OpenTotals = { count: '0', amount_atomic: '0' };
 
 const DEBTS = `SELECT payment_id, p.payer AS wallet, p.operation, amount::text AS open_atomic, ${iso('since')} AS since, p.fail_reason
-  FROM (${OPEN_DEBTS}) debts JOIN payments p ON p.id = payment_id
+  FROM (${openDebts('$5')}) debts JOIN payments p ON p.id = payment_id
   WHERE ($1::text IS NULL OR p.payer = $1) AND ($2::timestamptz IS NULL OR (since, payment_id) > ($2, $3::uuid))
   ORDER BY debts.since, payment_id LIMIT $4`;
 
 const DEBT_TOTALS = `SELECT count(*)::text AS count, coalesce(sum(amount), 0)::text AS amount_atomic
-  FROM (${OPEN_DEBTS}) debts JOIN payments p ON p.id = payment_id WHERE $1::text IS NULL OR p.payer = $1`;
+  FROM (${openDebts('$2')}) debts JOIN payments p ON p.id = payment_id WHERE $1::text IS NULL OR p.payer = $1`;
 
 const CREDITS = `SELECT wallet, balance_atomic::text, held_atomic::text, debt_atomic::text FROM credit_accounts
   WHERE balance_atomic > 0 AND ($1::text IS NULL OR wallet > $1) ORDER BY wallet LIMIT $2`;
@@ -28,9 +28,10 @@ export class PostgresOpenItems implements OpenItems {
 
   debts(wallet: string | undefined, after: DebtPlace | undefined, limit: number): Promise<PageOf<DebtRecord>> {
     return atOneMoment(this.pool, async (client) => {
-      const values = [wallet ?? null, after?.since ?? null, after?.paymentId ?? null, limit + 1];
+      const account = await readDebtAccountId(client);
+      const values = [wallet ?? null, after?.since ?? null, after?.paymentId ?? null, limit + 1, account];
       const { rows } = await client.query<DebtRecord>(DEBTS, values);
-      const totals = await client.query<OpenTotals>(DEBT_TOTALS, [wallet ?? null]);
+      const totals = await client.query<OpenTotals>(DEBT_TOTALS, [wallet ?? null, account]);
       return { items: rows.slice(0, limit), hasMore: rows.length > limit, totals: totals.rows[0] ?? NOTHING };
     });
   }

@@ -1,8 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
+import { CONFIG, type Config } from '@tollbox/platform/config/config';
 import { PG_POOL } from '@tollbox/platform/database/pg-pool';
 import type { OperationPayments, PaymentOfOperation } from '@tollbox/platform/operations/operation-payments';
-import type { PageOfPayments, PaymentsReadModel } from '../application/ports/payments-read-model';
+import type { PageOfPayments, PaymentsReadModel, TotalsOfFilter } from '../application/ports/payments-read-model';
 import type {
   PaymentCursor,
   PaymentDetail,
@@ -25,20 +26,30 @@ const NO_WORK: WorkOfPayment = { sandbox_id: null, execution_id: null };
 /** Payments joined with their settlement and with the work they bought, straight from SQL. */
 @Injectable()
 export class PostgresPaymentsReadModel implements PaymentsReadModel, OperationPayments {
-  constructor(@Inject(PG_POOL) private readonly pool: Pool) {}
+  constructor(
+    @Inject(PG_POOL) private readonly pool: Pool,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'FINANCE_TOTALS_MAX_PAYMENTS'>,
+  ) {}
 
   async page(filter: PaymentFilter, after: PaymentCursor | undefined, limit: number): Promise<PageOfPayments> {
     return atOneMoment(this.pool, async (client) => {
       const page = await client.query<PaymentRecord>(pageQuery(filter, after, limit));
-      const totals = await client.query<TotalsRow>(totalsQuery(filter));
-      const sums = totals.rows.map(({ state, ...sum }) => [state, sum] as const);
       return {
         payments: page.rows.slice(0, limit),
         hasMore: page.rows.length > limit,
-        totals: sums.find(([state]) => state === null)?.[1] ?? NO_PAYMENTS,
-        totalsByState: Object.fromEntries(sums.flatMap(([state, sum]) => (state === null ? [] : [[state, sum]]))),
+        totals: await this.totals(client, filter),
       };
     });
+  }
+
+  /** Null when the filter matches more than may be added up while somebody waits. */
+  private async totals(client: PoolClient, filter: PaymentFilter): Promise<TotalsOfFilter | null> {
+    const most = this.config.FINANCE_TOTALS_MAX_PAYMENTS;
+    const { rows } = await client.query<TotalsRow>(totalsQuery(filter, most + 1));
+    const sums = rows.map(({ state, ...sum }) => [state, sum] as const);
+    const all = sums.find(([state]) => state === null)?.[1] ?? NO_PAYMENTS;
+    if (all.count > most) return null;
+    return { ...all, byState: Object.fromEntries(sums.flatMap(([state, sum]) => (state === null ? [] : [[state, sum]]))) };
   }
 
   async detail(id: string): Promise<PaymentDetail | undefined> {

@@ -29,6 +29,15 @@ export class Parameters {
 }
 
 /**
+ * Id of an account; null when nothing was ever booked to it. Read before the statements that use it are planned: with the id
+ * the planner knows whether the account's entries are few or many.
+ */
+export async function readAccountId(client: Pool | PoolClient, code: string): Promise<number | null> {
+  const { rows } = await client.query<{ id: number }>('SELECT id FROM ledger_accounts WHERE code = $1', [code]);
+  return rows[0]?.id ?? null;
+}
+
+/**
  * Up to which entry the daily sums hold everything. Read before the statements that use it are planned: entries behind it are
  * few, and a planner that does not see how few reads the whole journal.
  */

@@ -1,12 +1,18 @@
 import type { Finding } from '../domain/item';
 import type { Hex } from '../domain/hex';
 import type { BlockPlace, ChainLogs } from './ports/chain-logs';
-import type { CheckStore, ItemStore, ReceiptStore, StartedRun } from './ports/reconciliation-store';
+import type { BookTotals, CheckStore, ItemStore, ReceiptStore, StartedRun } from './ports/reconciliation-store';
 
 export interface CheckedPayments {
   readonly checked: number;
   /** Receipts that their payment names no more. */
   readonly demoted: number;
+}
+
+export interface CheckedTotals {
+  readonly books: BookTotals;
+  /** Amounts by name, for the run. */
+  readonly totals: Readonly<Record<string, bigint>>;
 }
 
 const differs = (finding: Omit<Finding, 'expected' | 'actual'>, expected: bigint, actual: bigint): Finding[] =>
@@ -37,10 +43,10 @@ export class CheckBooks {
   }
 
   /** Account by account. */
-  async totals(run: StartedRun, head: BlockPlace | null): Promise<Readonly<Record<string, bigint>>> {
-    const books = await this.checks.totals();
+  async totals(run: StartedRun, head: BlockPlace | null, keep: () => Promise<void>): Promise<CheckedTotals> {
+    const books = await this.checks.totals(keep);
     const findings: Finding[] = [
-      ...(await this.checks.credits()),
+      ...(await this.checks.credits(keep)),
       ...Object.entries(books.sumByAsset).flatMap(([asset, sum]) =>
         differs({ class: 'sum_not_zero', subject: asset, detail: {} }, 0n, sum),
       ),
@@ -52,7 +58,8 @@ export class CheckBooks {
     ];
     const onChain = head === null ? {} : await this.onChain(head, findings);
     await this.items.report(run, findings);
-    return { treasury_atomic: books.treasuryAtomic, gas_booked_wei: books.bookedGasWei, ...onChain };
+    const totals = { treasury_atomic: books.treasuryAtomic, gas_booked_wei: books.bookedGasWei, ...onChain };
+    return { books, totals };
   }
 
   /** payTo holds what the transfers leave; asked at one block, so it is exact. */
@@ -69,13 +76,13 @@ export class CheckBooks {
    * ETH of the wallets that send transactions. While a transaction is under way nobody can say what it costs, so then only
    * the books are compared with what is known.
    */
-  async gas(run: StartedRun, head: BlockPlace | null): Promise<Readonly<Record<string, bigint>>> {
+  async gas(run: StartedRun, head: BlockPlace | null, books: BookTotals): Promise<Readonly<Record<string, bigint>>> {
     const { gasWallets } = this.settings;
     if (gasWallets.length === 0 || head === null) return {};
     const balances = await Promise.all(gasWallets.map((wallet) => this.chain.balanceWei(wallet, head.number)));
     const actual = balances.reduce((sum, balance) => sum + balance, 0n);
-    const books = await this.checks.totals();
-    const { spentWei, isUnsure, openedWei } = await this.checks.gas(head.number);
+    const { spentWei, isUnsure } = await this.checks.gas(head.number);
+    const openedWei = books.openedGasWei;
     const booked = differs({ class: 'gas_books', subject: 'gas_wallet', detail: {} }, books.minedGasWei, books.bookedGasWei);
     await this.items.report(run, booked);
     if (isUnsure) return {};

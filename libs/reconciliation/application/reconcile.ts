@@ -81,8 +81,8 @@ export class Reconcile {
     const receipts = await book.run(run, keep);
     const payments = await check.payments(run, chain.head, keep);
     if (payments.demoted > 0) await book.run(run, keep);
-    const totals = await check.totals(run, chain.head);
-    const gas = await check.gas(run, chain.head);
+    const { books, totals } = await check.totals(run, chain.head, keep);
+    const gas = await check.gas(run, chain.head, books);
     const sightings = provider === null ? [] : await provider.list();
     await items.report(run, sightings);
     const checked = [

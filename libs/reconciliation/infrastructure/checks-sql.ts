@@ -66,48 +66,47 @@ export const WRONG_BOOKS = `WITH a AS (
     ELSE expected IS DISTINCT FROM actual END
   ORDER BY id LIMIT $3`;
 
-export const SUMS = `SELECT a.asset, coalesce(sum(moved.amount), 0)::text AS sum FROM (
-    SELECT debit_account AS account, sum(amount) AS amount FROM journal GROUP BY 1
-    UNION ALL SELECT credit_account, -sum(amount) FROM journal GROUP BY 1) moved
-  JOIN ledger_accounts a ON a.id = moved.account GROUP BY a.asset`;
+/** What accounts moved to each other in the entries behind $1 up to $2. */
+export const MOVES = `SELECT d.code AS debit, c.code AS credit, d.asset AS "debitAsset", c.asset AS "creditAsset", event, amount::text FROM (
+    SELECT debit_account, credit_account, event, sum(amount) AS amount FROM journal WHERE id > $1 AND id <= $2 GROUP BY 1, 2, 3) moved
+  JOIN ledger_accounts d ON d.id = debit_account JOIN ledger_accounts c ON c.id = credit_account`;
 
-/** Balance of an account, debits less credits. */
-export const BALANCE = `SELECT (coalesce(sum(amount) FILTER (WHERE debit_account = a.id), 0) - coalesce(sum(amount) FILTER (WHERE credit_account = a.id), 0))::text
-    AS balance
-  FROM ledger_accounts a LEFT JOIN journal ON a.id IN (debit_account, credit_account) WHERE a.code = $1`;
+/** What the payments behind $1 up to $2 brought to the treasury. */
+export const SETTLED = `SELECT coalesce(sum(amount_atomic), 0)::text AS settled FROM payments
+  WHERE ($1::uuid IS NULL OR id > $1) AND id <= $2 AND state = 'settled' AND rail = 'x402'`;
 
-export const EXPLAINED_TREASURY = `SELECT (coalesce((SELECT opening_atomic FROM reconciliation_watermark), 0)
-    + (SELECT coalesce(sum(amount_atomic), 0) FROM payments WHERE state = 'settled' AND rail = 'x402')
+/** What the treasury has from elsewhere than settled payments. */
+export const OTHER_TREASURY = `SELECT (coalesce((SELECT opening_atomic FROM reconciliation_watermark), 0)
     + (SELECT coalesce(sum(CASE direction WHEN 'in' THEN value_atomic ELSE -value_atomic END), 0) FROM chain_receipts
-       WHERE state NOT IN ('waiting', 'explained', 'lost')))::text AS explained`;
+       WHERE state NOT IN ('waiting', 'explained', 'lost')))::text AS other`;
 
 /** Gas of every settlement transaction that is known to be in a block. */
 export const MINED_GAS = `SELECT coalesce(sum(fee_wei), 0)::text AS spent,
     EXISTS (SELECT 1 FROM settlement_transactions WHERE state IN ('stored', 'sent') OR block_number > $1) AS unsure
   FROM settlement_transactions WHERE state IN ('succeeded', 'reverted') AND ($1::bigint IS NULL OR block_number <= $1)`;
 
-/** What the books say that settlement transactions cost. The gas of refunds is paid by another wallet. */
-export const BOOKED_GAS = `SELECT (coalesce(sum(amount) FILTER (WHERE event = 'gas'), 0) - coalesce(sum(amount) FILTER (WHERE event = 'gas_returned'), 0))::text AS booked
-  FROM journal WHERE event IN ('gas', 'gas_returned') AND (SELECT id FROM ledger_accounts WHERE code = 'gas_wallet') IN (debit_account, credit_account)`;
+/** The last wallet with a balance row of the next $2 behind $1. */
+export const NEXT_WALLET = `SELECT max(wallet) AS last FROM (
+    SELECT wallet FROM credit_accounts WHERE $1::text IS NULL OR wallet > $1 ORDER BY wallet LIMIT $2) batch`;
 
-export const GAS_OPENED = `SELECT sum(CASE WHEN d.code = 'gas_wallet' THEN amount ELSE -amount END)::text AS opened
-  FROM journal JOIN ledger_accounts d ON d.id = debit_account JOIN ledger_accounts c ON c.id = credit_account
-  WHERE d.code = 'owner_eth' OR c.code = 'owner_eth'`;
+const ofWallets = (column: string): string => `($2::text IS NULL OR ${column} > $2) AND ($3::text IS NULL OR ${column} <= $3)`;
 
-/** Wallets whose balance row is not what the journal's rows of the wallet add up to. */
+/**
+ * Wallets behind $2 up to $3 whose balance row is not what the journal's rows of the wallet add up to. $4 and $5 are the ids
+ * of the accounts, so that the planner knows how few or many their entries are.
+ */
 export const CREDITS = `WITH moved AS (
     SELECT wallet, sum(credits) AS credits, sum(debt) AS debt FROM (
-      SELECT j.wallet, CASE WHEN a.code = 'credits' THEN j.amount ELSE 0 END AS credits, CASE WHEN a.code = 'customer_debt' THEN -j.amount ELSE 0 END AS debt
-        FROM journal j JOIN ledger_accounts a ON a.id = j.credit_account WHERE a.code IN ('credits', 'customer_debt')
-      UNION ALL
-      SELECT j.wallet, CASE WHEN a.code = 'credits' THEN -j.amount ELSE 0 END, CASE WHEN a.code = 'customer_debt' THEN j.amount ELSE 0 END
-        FROM journal j JOIN ledger_accounts a ON a.id = j.debit_account WHERE a.code IN ('credits', 'customer_debt')) rows
+      SELECT wallet, amount AS credits, 0 AS debt FROM journal WHERE credit_account = $4::int AND ${ofWallets('wallet')}
+      UNION ALL SELECT wallet, -amount, 0 FROM journal WHERE debit_account = $4::int AND ${ofWallets('wallet')}
+      UNION ALL SELECT wallet, 0, -amount FROM journal WHERE credit_account = $5::int AND ${ofWallets('wallet')}
+      UNION ALL SELECT wallet, 0, amount FROM journal WHERE debit_account = $5::int AND ${ofWallets('wallet')}) rows
     GROUP BY wallet),
-  running AS (SELECT payer AS wallet, sum(price_atomic) AS held FROM payments WHERE rail = 'credit' AND state = 'claimed' GROUP BY payer)
+  running AS (SELECT payer AS wallet, sum(price_atomic) AS held FROM payments WHERE rail = 'credit' AND state = 'claimed' AND ${ofWallets('payer')} GROUP BY payer)
   SELECT coalesce(c.wallet, m.wallet) AS wallet, coalesce(m.credits, 0)::text AS credits, coalesce(m.debt, 0)::text AS debt,
     coalesce(r.held, 0)::text AS running, coalesce(c.balance_atomic, 0)::text AS balance, coalesce(c.debt_atomic, 0)::text AS debt_row,
     coalesce(c.held_atomic, 0)::text AS held
-  FROM credit_accounts c FULL JOIN moved m ON m.wallet = c.wallet LEFT JOIN running r ON r.wallet = coalesce(c.wallet, m.wallet)
+  FROM (SELECT * FROM credit_accounts WHERE ${ofWallets('wallet')}) c FULL JOIN moved m ON m.wallet = c.wallet LEFT JOIN running r ON r.wallet = coalesce(c.wallet, m.wallet)
   WHERE (coalesce(c.balance_atomic, 0), coalesce(c.debt_atomic, 0), coalesce(c.held_atomic, 0))
     IS DISTINCT FROM (coalesce(m.credits, 0), coalesce(m.debt, 0), coalesce(r.held, 0))
   ORDER BY 1 LIMIT $1`;

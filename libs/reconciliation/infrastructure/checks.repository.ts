@@ -5,23 +5,27 @@ import type { Journal } from '@tollbox/ledger/infrastructure/journal';
 import { inTransaction } from '@tollbox/platform/database/transaction';
 import type { BlockPlace } from '../application/ports/chain-logs';
 import type { BookTotals, CheckedBatch, CheckStore, StartedRun } from '../application/ports/reconciliation-store';
+import { sumsOf, type AccountMove } from '../domain/book-sums';
 import type { Finding } from '../domain/item';
 import {
-  BALANCE,
-  BOOKED_GAS,
   CREDITS,
   DEMOTE,
-  EXPLAINED_TREASURY,
-  GAS_OPENED,
   MINED_GAS,
   MISSING,
+  MOVES,
   NEXT_END,
-  SUMS,
+  NEXT_WALLET,
+  OTHER_TREASURY,
+  SETTLED,
   WRONG_BOOKS,
 } from './checks-sql';
 import { underLease } from './run-transaction';
 
 const BATCH = 20_000;
+/** Rows that one statement adds up: however long the tables are, none comes near the deadline of a statement. */
+const SUM_ENTRIES = 500_000n;
+const SUM_PAYMENTS = 200_000;
+const SUM_WALLETS = 20_000;
 /** Findings of one kind that a batch tells about; the rest is found when these are dealt with. */
 const MAX_FINDINGS = 500;
 const PLACES = ['authorized', 'in_flight', 'treasury', 'expired_losses', 'revenue'];
@@ -84,42 +88,42 @@ export class ChecksRepository implements CheckStore {
     });
   }
 
-  async credits(): Promise<readonly Finding[]> {
-    const { rows } = await this.pool.query<CreditsRow>(CREDITS, [MAX_FINDINGS]);
-    return rows.map((row): Finding => ({
-      class: 'credits_balance',
-      subject: row.wallet,
-      expected: `balance ${row.credits}, debt ${row.debt}, held ${row.running}`,
-      actual: `balance ${row.balance}, debt ${row.debt_row}, held ${row.held}`,
-      detail: { wallet: row.wallet },
-    }));
+  async credits(keep: () => Promise<void>): Promise<readonly Finding[]> {
+    const { rows: accounts } = await this.pool.query<{ code: string; id: number }>(
+      "SELECT code, id FROM ledger_accounts WHERE code IN ('credits', 'customer_debt')",
+    );
+    const idOf = (wanted: string): number | null => accounts.find(({ code }) => code === wanted)?.id ?? null;
+    const findings: Finding[] = [];
+    for (let after: string | null = null; ;) {
+      const ends: { rows: { last: string | null }[] } = await this.pool.query(NEXT_WALLET, [after, SUM_WALLETS]);
+      const last = ends.rows[0]?.last ?? null; // null: no balance row is left, but there may be entries without one
+      const values = [MAX_FINDINGS, after, last, idOf('credits'), idOf('customer_debt')];
+      const { rows } = await this.pool.query<CreditsRow>(CREDITS, values);
+      findings.push(...rows.map(wrongCredits));
+      if (last === null) return findings.slice(0, MAX_FINDINGS);
+      after = last;
+      await keep();
+    }
   }
 
-  totals(): Promise<BookTotals> {
+  totals(keep: () => Promise<void>): Promise<BookTotals> {
     return inTransaction(this.pool, async (client) => {
       await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
-      const { rows: sums } = await client.query<{ asset: string; sum: string }>(SUMS);
-      const { rows: explained } = await client.query<{ explained: string }>(EXPLAINED_TREASURY);
+      const sums = sumsOf(await readMoves(client, keep));
+      const settled = await sumSettled(client, keep);
+      const { rows: other } = await client.query<{ other: string }>(OTHER_TREASURY);
       const mined = await client.query<{ spent: string }>(MINED_GAS, [null]);
-      const booked = await client.query<{ booked: string }>(BOOKED_GAS);
       return {
-        treasuryAtomic: await balance(client, 'treasury'),
-        explainedTreasuryAtomic: BigInt(explained[0]?.explained ?? 0),
-        sumByAsset: Object.fromEntries(sums.map(({ asset, sum }) => [asset, BigInt(sum)])),
-        bookedGasWei: BigInt(booked.rows[0]?.booked ?? 0),
+        ...sums,
+        explainedTreasuryAtomic: settled + BigInt(other[0]?.other ?? 0),
         minedGasWei: BigInt(mined.rows[0]?.spent ?? 0),
       };
     });
   }
 
-  async gas(upToBlock: bigint): Promise<{ spentWei: bigint; isUnsure: boolean; openedWei: bigint | null }> {
+  async gas(upToBlock: bigint): Promise<{ spentWei: bigint; isUnsure: boolean }> {
     const { rows } = await this.pool.query<{ spent: string; unsure: boolean }>(MINED_GAS, [upToBlock.toString()]);
-    const { rows: opened } = await this.pool.query<{ opened: string | null }>(GAS_OPENED);
-    return {
-      spentWei: BigInt(rows[0]?.spent ?? 0),
-      isUnsure: rows[0]?.unsure ?? true,
-      openedWei: opened[0]?.opened == null ? null : BigInt(opened[0].opened),
-    };
+    return { spentWei: BigInt(rows[0]?.spent ?? 0), isUnsure: rows[0]?.unsure ?? true };
   }
 
   async bookGasOpening(run: StartedRun, amountWei: bigint): Promise<void> {
@@ -127,9 +131,43 @@ export class ChecksRepository implements CheckStore {
   }
 }
 
-async function balance(client: PoolClient, code: string): Promise<bigint> {
-  const { rows } = await client.query<{ balance: string }>(BALANCE, [code]);
-  return BigInt(rows[0]?.balance ?? 0);
+/** The whole journal, piece by piece in the client's snapshot. */
+async function readMoves(client: PoolClient, keep: () => Promise<void>): Promise<AccountMove[]> {
+  const { rows: newest } = await client.query<{ id: string | null }>('SELECT max(id) AS id FROM journal');
+  const end = BigInt(newest[0]?.id ?? 0);
+  const moves: AccountMove[] = [];
+  for (let first = 0n; first < end; first += SUM_ENTRIES) {
+    const { rows } = await client.query<Omit<AccountMove, 'amount'> & { amount: string }>(MOVES, [
+      first.toString(),
+      (first + SUM_ENTRIES).toString(),
+    ]);
+    moves.push(...rows.map((row) => ({ ...row, amount: BigInt(row.amount) })));
+    await keep();
+  }
+  return moves;
+}
+
+async function sumSettled(client: PoolClient, keep: () => Promise<void>): Promise<bigint> {
+  let sum = 0n;
+  for (let after: string | null = null; ;) {
+    const ends: { rows: { last: string | null }[] } = await client.query(NEXT_END, [after, SUM_PAYMENTS]);
+    const last = ends.rows[0]?.last ?? null;
+    if (last === null) return sum;
+    const { rows } = await client.query<{ settled: string }>(SETTLED, [after, last]);
+    sum += BigInt(rows[0]?.settled ?? 0);
+    after = last;
+    await keep();
+  }
+}
+
+function wrongCredits(row: CreditsRow): Finding {
+  return {
+    class: 'credits_balance',
+    subject: row.wallet,
+    expected: `balance ${row.credits}, debt ${row.debt}, held ${row.running}`,
+    actual: `balance ${row.balance}, debt ${row.debt_row}, held ${row.held}`,
+    detail: { wallet: row.wallet },
+  };
 }
 
 function missingTransfer(row: MissingRow): Finding {

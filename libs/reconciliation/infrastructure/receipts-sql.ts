@@ -18,6 +18,14 @@ export const RECORD = `INSERT INTO chain_receipts AS known (transaction_hash, lo
     SET state = 'waiting', round = known.round + 1, payment_id = coalesce(excluded.payment_id, known.payment_id), first_seen_at = now()
     WHERE known.state = 'lost'`;
 
+/** The block up to which there are about $2 receipts behind $1. */
+export const NEXT_BLOCK =
+  'SELECT block_number AS last FROM chain_receipts WHERE block_number > $1 ORDER BY block_number OFFSET $2 LIMIT 1';
+
+/** What came in less what went out in the blocks behind $1 and up to $2. */
+export const NET = `SELECT coalesce(sum(CASE direction WHEN 'in' THEN value_atomic ELSE -value_atomic END), 0)::text AS net
+  FROM chain_receipts WHERE state <> 'lost' AND block_number > $1 AND block_number <= $2`;
+
 /** Receipts with their payments. $1 is the time of grace in milliseconds, $2 the network and $3 its USDC. */
 export const REVIEW = `SELECT r.id, r.transaction_hash, r.log_index, r.block_number, r.block_hash, r.from_address, r.to_address, r.direction,
     r.value_atomic, r.nonce, r.state, r.round, r.first_seen_at <= now() - $1 * interval '1 ms' AS grace_is_over,

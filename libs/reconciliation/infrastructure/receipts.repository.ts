@@ -18,10 +18,12 @@ import { isBooked, type ChainTransfer, type PaymentOfReceipt, type Receipt, type
 import { book, unbook } from '../domain/receipt-postings';
 import type { Finding } from '../domain/item';
 import { closeOfReceipts, reportFindings } from './item-rows';
-import { RECORD, REVIEW, toPaymentOfReceipt, toReceipt, type ReviewRow } from './receipts-sql';
+import { NET, NEXT_BLOCK, RECORD, REVIEW, toPaymentOfReceipt, toReceipt, type ReviewRow } from './receipts-sql';
 import { underLease } from './run-transaction';
 
 const BATCH = 1_000;
+/** Receipts that one statement adds up; only a run changes them, so the pieces are of one moment. */
+const SUM_RECEIPTS = 200_000;
 
 interface Change {
   readonly receipt: Receipt;
@@ -54,8 +56,11 @@ export class ReceiptsRepository implements ReceiptStore {
   }
 
   async firstClaimBlock(): Promise<bigint | null> {
+    // What is claimed later settles later, so the lowest block is among the first claims, whatever a late node said.
     const { rows } = await this.pool.query<{ first: string | null }>(
-      "SELECT min(claimed_at_block) AS first FROM payments WHERE rail = 'x402'",
+      `SELECT min(claimed_at_block) AS first FROM (
+         SELECT claimed_at_block FROM payments WHERE rail = 'x402' ORDER BY claimed_at, id LIMIT $1) earliest`,
+      [BATCH],
     );
     return rows[0]?.first == null ? null : BigInt(rows[0].first);
   }
@@ -90,7 +95,6 @@ export class ReceiptsRepository implements ReceiptStore {
     const { network, usdc, payTo } = this.books;
     await underLease(this.pool, run.lease, (client) =>
       client.query({
-        name: 'reconciliation.record',
         text: RECORD,
         values: [
           network,
@@ -138,12 +142,16 @@ export class ReceiptsRepository implements ReceiptStore {
   }
 
   async netAtomic(upToBlock: bigint): Promise<bigint> {
-    const { rows } = await this.pool.query<{ net: string }>(
-      `SELECT coalesce(sum(CASE direction WHEN 'in' THEN value_atomic ELSE -value_atomic END), 0) AS net
-       FROM chain_receipts WHERE state <> 'lost' AND block_number <= $1`,
-      [upToBlock.toString()],
-    );
-    return BigInt(rows[0]?.net ?? 0);
+    let net = 0n;
+    for (let after = -1n; after < upToBlock;) {
+      const { rows: ends } = await this.pool.query<{ last: string }>(NEXT_BLOCK, [after.toString(), SUM_RECEIPTS]);
+      const next = BigInt(ends[0]?.last ?? upToBlock);
+      const last: bigint = next < upToBlock ? next : upToBlock;
+      const { rows } = await this.pool.query<{ net: string }>(NET, [after.toString(), last.toString()]);
+      net += BigInt(rows[0]?.net ?? 0);
+      after = last;
+    }
+    return net;
   }
 
   async review(run: StartedRun, after: string | null, graceMs: number, review: ReviewReceipt): Promise<ReviewedBatch | null> {

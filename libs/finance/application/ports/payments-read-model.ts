@@ -1,12 +1,16 @@
 import type { PaymentCursor, PaymentDetail, PaymentFilter, PaymentRecord, PaymentTotals } from '../../domain/payment-records';
 
+/** Over everything a filter matches, not only a page. */
+export interface TotalsOfFilter extends PaymentTotals {
+  readonly byState: Readonly<Record<string, PaymentTotals>>;
+}
+
 export interface PageOfPayments {
   /** Newest claim first. */
   readonly payments: readonly PaymentRecord[];
   readonly hasMore: boolean;
-  /** Over everything the filter matches, not only this page. */
-  readonly totals: PaymentTotals;
-  readonly totalsByState: Readonly<Record<string, PaymentTotals>>;
+  /** Null when the filter matches more payments than are added up while somebody waits. */
+  readonly totals: TotalsOfFilter | null;
 }
 
 /** Reads payments. The parts of one answer are of one moment. */

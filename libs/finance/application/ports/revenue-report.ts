@@ -1,7 +1,7 @@
 import type { ReportDays } from '../../domain/report-days';
 
 /** What revenue can be grouped by, in the order of the report's columns and rows. */
-export const REVENUE_KEYS = ['day', 'operation', 'network', 'wallet'] as const;
+export const REVENUE_KEYS = ['wallet', 'day', 'operation', 'network'] as const;
 export type RevenueKey = (typeof REVENUE_KEYS)[number];
 
 /** Atomic USDC as decimal texts. */

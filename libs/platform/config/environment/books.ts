@@ -4,6 +4,12 @@ import { atomic, atomicOrZero, integer, privateKey } from '../value-kinds';
 /** Exports, refunds, the ledger and its reconciliation. */
 export const booksVariables = {
   DEBT_WRITE_OFF_MAX_ATOMIC: atomic('1000000', 'Largest debt, in atomic USDC, that one finance key gives up alone.'),
+  FINANCE_TOTALS_MAX_PAYMENTS: integer(
+    100,
+    1_000_000,
+    10_000,
+    'A list of payments adds up what its filter matches up to this many; above, its totals are null.',
+  ),
   EXPORTS_AT_ONCE: integer(1, 50, 2, 'Finance exports that run at once in a process; each has a database connection of its own.'),
   EXPORT_TIMEOUT_MS: integer(1_000, 86_400_000, 1_800_000, 'Deadline of a finance export.'),
   EXPORT_STALL_TIMEOUT_MS: integer(100, 3_600_000, 60_000, 'A finance export whose reader takes nothing for this long is ended.'),

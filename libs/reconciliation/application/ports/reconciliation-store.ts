@@ -1,4 +1,5 @@
 import type { HeldLease } from '@tollbox/platform/database/leases';
+import type { BookSums } from '../../domain/book-sums';
 import type { Finding, ItemClass } from '../../domain/item';
 import type { ChainTransfer, PaymentOfReceipt, Receipt, ReceiptState } from '../../domain/receipt';
 import type { BlockPlace } from './chain-logs';
@@ -77,24 +78,22 @@ export interface CheckedBatch {
   readonly findings: readonly Finding[];
 }
 
-export interface BookTotals {
-  readonly treasuryAtomic: bigint;
+export interface BookTotals extends BookSums {
   /** Opening, settled payments and booked receipts: what the treasury must be. */
   readonly explainedTreasuryAtomic: bigint;
-  readonly sumByAsset: Readonly<Record<string, bigint>>;
-  /** What the books say that settlement transactions cost, and what those that are in blocks did cost. */
-  readonly bookedGasWei: bigint;
+  /** What settlement transactions that are in blocks did cost. */
   readonly minedGasWei: bigint;
 }
 
 export interface CheckStore {
   /** One batch of payments against their receipts and postings; null when there are no more after `after`. */
   checkPayments(run: StartedRun, after: string | null, head: BlockPlace | null, graceMs: number): Promise<CheckedBatch | null>;
-  /** Wallets whose credits are not what the journal says. */
-  credits(): Promise<readonly Finding[]>;
-  totals(): Promise<BookTotals>;
+  /** Wallets whose credits are not what the journal says. `keep` is called between statements. */
+  credits(keep: () => Promise<void>): Promise<readonly Finding[]>;
+  /** Sums over everything, of one moment. `keep` is called between statements. */
+  totals(keep: () => Promise<void>): Promise<BookTotals>;
   /** Gas of mined transactions up to a block, and whether one is sent whose end is not known. */
-  gas(upToBlock: bigint): Promise<{ readonly spentWei: bigint; readonly isUnsure: boolean; readonly openedWei: bigint | null }>;
+  gas(upToBlock: bigint): Promise<{ readonly spentWei: bigint; readonly isUnsure: boolean }>;
   bookGasOpening(run: StartedRun, amountWei: bigint): Promise<void>;
 }
 
