@@ -60,6 +60,7 @@ function keyRail(parts: SettlementParts, wallet: SettlementWallet): SettlementRa
     bumpAfterMs: config.SETTLEMENT_BUMP_AFTER_MS,
     dropAfterMs: config.SETTLEMENT_DROP_AFTER_MS,
     maxFeePerGasWei: config.SETTLEMENT_MAX_FEE_PER_GAS_WEI,
+    phases: parts.phases,
     onProblem,
   });
   return new KeyRail(`settler:${config.X402_NETWORK}:${wallet.address}`, sender, follower);

@@ -1,5 +1,6 @@
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import type { Config } from '@tollbox/platform/config/config';
+import type { PhaseObserver } from '@tollbox/platform/faults/phase-boundaries';
 import { PayOut } from './application/pay-out';
 import { PayoutLoop } from './application/payout-loop';
 import type { PayoutStore } from './application/ports/payout-store';
@@ -10,6 +11,7 @@ export interface PayoutParts {
   readonly config: Config;
   readonly store: PayoutStore;
   readonly wallet: RefundWallet;
+  readonly phases: PhaseObserver;
   readonly leaseHolder: string;
   readonly onProblem: (error: unknown, what: string) => void;
 }
@@ -18,12 +20,13 @@ export interface PayoutParts {
 export class PayoutRunner implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly loop: PayoutLoop;
 
-  constructor({ config, store, wallet, leaseHolder, onProblem }: PayoutParts) {
+  constructor({ config, store, wallet, phases, leaseHolder, onProblem }: PayoutParts) {
     const payOut = new PayOut(store, wallet, {
       maxFeePerGasWei: config.SETTLEMENT_MAX_FEE_PER_GAS_WEI,
       gasLimit: BigInt(config.REFUND_GAS_LIMIT),
       maxInFlight: config.REFUND_MAX_IN_FLIGHT,
       retryMs: config.REFUND_RETRY_MS,
+      phases,
       onProblem,
     });
     const resolve = new ResolvePayouts(store, wallet, payOut, {

@@ -7,6 +7,7 @@ import { IDS, type Ids } from '@tollbox/platform/clock/random';
 import { CONFIG, type Config } from '@tollbox/platform/config/config';
 import { networkOf } from '@tollbox/platform/config/networks';
 import { PG_POOL } from '@tollbox/platform/database/pg-pool';
+import { PHASE_OBSERVER, type PhaseObserver } from '@tollbox/platform/faults/phase-boundaries';
 import { ManageRefunds } from './application/manage-refunds';
 import { RefundsController } from './http/refunds.controller';
 import { PayoutsRepository } from './infrastructure/payouts.repository';
@@ -50,8 +51,8 @@ export class RefundsModule {
       providers: [
         {
           provide: PayoutRunner,
-          inject: [CONFIG, PG_POOL, IDS],
-          useFactory: (config: Config, pool: Pool, ids: Ids) => {
+          inject: [CONFIG, PG_POOL, IDS, PHASE_OBSERVER],
+          useFactory: (config: Config, pool: Pool, ids: Ids, phases: PhaseObserver) => {
             refuseSharedRefundKey(config);
             if (config.REFUND_PRIVATE_KEY === undefined) return null;
             const network = networkOf(config);
@@ -64,6 +65,7 @@ export class RefundsModule {
                 timeoutMs: config.RPC_TIMEOUT_MS,
                 privateKey: config.REFUND_PRIVATE_KEY,
               }),
+              phases,
               leaseHolder: `refunds@${hostname()}:${process.pid}:${ids.uuid().slice(0, 8)}`,
               onProblem: (error, what) => logger.warn({ msg: `${what} failed`, err: error }),
             });

@@ -103,7 +103,7 @@ describe.each<ProviderUnderTest>(['container', 'modal'])('a session on the %s pr
   it('gives 50 twins of one create one sandbox and the same bytes, from a payer who holds exactly one price', async () => {
     const payer = await stack.wallet(6, 10_000n);
     const header = await stack.header(payer, 'create');
-    const second = await stack.addGateway();
+    const { url: second } = await stack.addGateway();
     const before = (await stack.sandboxes()).length;
     const answers = await Promise.all(
       Array.from({ length: 50 }, (_, index) => stack.post(CREATE, {}, header, index % 2 === 0 ? stack.gateway.url : second)),

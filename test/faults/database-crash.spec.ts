@@ -4,6 +4,8 @@ import { createTemplateDatabase } from '@tollbox/devstack/migrate';
 import { startPostgres, type Postgres } from '@tollbox/devstack/postgres';
 import { Run } from '@tollbox/devstack/run-record';
 import { eventually, Stack, type Answer } from '../support/e2e/stack';
+import { paidFor } from '../support/payments/bookings';
+import { entriesOf } from '../support/reconciliation/clean-books';
 
 /**
  * PostgreSQL dies and recovers while paid calls are on their way. Every payer who sends his header again gets one answer,
@@ -68,6 +70,10 @@ it('answers every paid call once, however often the database dies meanwhile', as
   const { rows } = await stack.pool.query(`SELECT count(*)::int AS payments, count(DISTINCT operation_id)::int AS operations
     FROM payments WHERE operation = 'sandbox.status'`);
   expect(rows).toEqual([{ payments: answers.length, operations: answers.length }]);
+  const { rows: calls } = await stack.pool.query<{ id: string }>(`SELECT id FROM payments WHERE operation = 'sandbox.status'`);
+  const booked = await Promise.all(calls.map(({ id }) => entriesOf(stack.pool, id)));
+  expect(booked).toEqual(calls.map(() => paidFor('sandbox.status', 1_000n)));
   const again = await Promise.all(headersSent.slice(0, 3).map(patiently));
   expect(again.map(({ text }) => text)).toEqual(answers.slice(0, 3).map(({ text }) => text));
+  await stack.expectCleanBooks();
 });

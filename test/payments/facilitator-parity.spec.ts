@@ -333,6 +333,7 @@ describe('a remote facilitator', () => {
     expect(await world.pay(header)).toMatchObject({ kind: 'paid' });
     expect(facilitator.settleCalls).toBe(2);
     expect((await received()) - before).toBe(PRICE_ATOMIC);
+    expect(await booked(payer)).toEqual([EXECUTED, BROADCAST, SETTLED]);
   });
 
   it('that says no to a question first: the payment waits in the queue', async () => {
@@ -341,6 +342,7 @@ describe('a remote facilitator', () => {
     const { header } = await signedCall(payer);
     expect(await world.pay(header)).toMatchObject({ kind: 'paid', payment: { round: 1 } });
     expect(facilitator.settleCalls).toBe(1);
+    expect(await booked(payer)).toEqual([EXECUTED, BROADCAST, SETTLED]);
   });
 
   it('that is down: payments wait in the queue and settle when it is back', async () => {

@@ -116,6 +116,7 @@ function keyRail(parts: ProcessParts, wallet: SettlementWallet): KeyRail {
   const follower = new FollowBatches(parts.settlements, wallet, resolve, sender, open, {
     ...times,
     ...ceiling,
+    phases: NO_PHASES,
     onProblem: parts.onProblem,
   });
   return new KeyRail(`settler:${wallet.address}`, sender, follower);

@@ -1,4 +1,5 @@
 import { replacementPrice } from '@tollbox/platform/chain/gas-price';
+import type { PhaseObserver } from '@tollbox/platform/faults/phase-boundaries';
 import type { OpenBatch, OpenBatches } from './open-batches';
 import type { MinedTransaction } from './ports/evm-chain';
 import type { FollowReport } from './ports/settlement-rail';
@@ -17,6 +18,7 @@ export interface FollowBatchesOptions {
   /** A nonce that is used without a receipt of ours is believed to be somebody else's only after this time. */
   readonly dropAfterMs: number;
   readonly maxFeePerGasWei: bigint;
+  readonly phases: PhaseObserver;
   readonly onProblem: (error: unknown, what: string) => void;
 }
 
@@ -77,6 +79,7 @@ export class FollowBatches {
   private async conclude(batch: OpenBatch, found: Found | undefined): Promise<boolean> {
     if (found === undefined) return false;
     const { hash, mined } = found;
+    this.options.phases.reached('transaction_mined');
     try {
       const payments = await batch.payments(this.store);
       const wasAlone = batch.stored.paymentCount === 1;
@@ -162,6 +165,7 @@ export class FollowBatches {
       await this.wallet.signReplacement(batch.newest.raw, fees),
     );
     if (bytes === null) return;
+    this.options.phases.reached('price_raised');
     batch.add(bytes);
     await this.sender.submit([batch]);
   }

@@ -15,6 +15,14 @@ export const PHASE_BOUNDARIES = [
   'transaction_stored',
   /** Worker: the transaction is sent and its outcome not recorded. */
   'transaction_sent',
+  /** Worker: bytes at a better price are stored and not sent. */
+  'price_raised',
+  /** Worker: the receipt of a transaction is read and nothing of it recorded. */
+  'transaction_mined',
+  /** Worker: the signed transaction of a refund is stored and not sent. */
+  'refund_stored',
+  /** Worker: it is sent, and that is not recorded. */
+  'refund_sent',
 ] as const;
 export type PhaseBoundary = (typeof PHASE_BOUNDARIES)[number];
 

@@ -1,5 +1,6 @@
 import { replacementPrice } from '@tollbox/platform/chain/gas-price';
 import type { HeldLease } from '@tollbox/platform/database/leases';
+import type { PhaseObserver } from '@tollbox/platform/faults/phase-boundaries';
 import type { Refund } from '../domain/refund';
 import { LeaseLostError, newestOf, type Payout, type PayoutStore } from './ports/payout-store';
 import type { FeeQuote, Hex, RefundWallet, Transfer } from './ports/refund-wallet';
@@ -10,6 +11,7 @@ export interface PayOutOptions {
   readonly maxInFlight: number;
   /** Pause before a refund that could not be sent is tried again. */
   readonly retryMs: number;
+  readonly phases: PhaseObserver;
   readonly onProblem: (error: unknown, what: string) => void;
 }
 
@@ -56,7 +58,9 @@ export class PayOut {
     if (fees === null) return;
     const signed = await this.wallet.sign(transferOf(payout.refund), payout.evmNonce, this.options.gasLimit, fees);
     const replaced = await this.store.storeReplacement(lease, payout, this.wallet.address, signed);
-    if (replaced !== null) await this.submit(replaced);
+    if (replaced === null) return;
+    this.options.phases.reached('refund_stored');
+    await this.submit(replaced);
   }
 
   /** Sends the newest stored bytes. An error leaves them stored: the resolver sends them again. */
@@ -64,6 +68,7 @@ export class PayOut {
     try {
       const newest = newestOf(payout);
       await this.wallet.send(newest.raw);
+      this.options.phases.reached('refund_sent');
       await this.store.markSent(newest);
     } catch (error) {
       this.options.onProblem(error, `sending refund ${payout.refund.id}`);
@@ -82,6 +87,7 @@ export class PayOut {
       const signed = await this.wallet.sign(transferOf(refund), nonce, this.options.gasLimit, fees);
       const payout = await this.store.storePayout(lease, refund, this.wallet.address, nonce, signed);
       if (payout === null) return false;
+      this.options.phases.reached('refund_stored');
       await this.submit(payout);
       return true;
     } catch (error) {

@@ -138,6 +138,9 @@ export class ViemRefundWallet implements RefundWallet {
           args.value === transfer.amountAtomic,
       );
       if (succeeded && !moved) throw new Error(`transaction ${hash} succeeded and moved nothing to ${transfer.to}`);
+      // A revert ends the refund, and what is believed to have failed is paid again: a receipt alone does not prove it.
+      if (!succeeded && (await this.isTransferLogged(hash, receipt.blockNumber)))
+        throw new Error(`the node calls transaction ${hash} reverted and has its transfer`);
       return {
         succeeded,
         blockNumber: receipt.blockNumber,
@@ -160,6 +163,14 @@ export class ViemRefundWallet implements RefundWallet {
       });
       return block?.hash ?? null;
     });
+  }
+
+  private async isTransferLogged(hash: Hex, blockNumber: bigint): Promise<boolean> {
+    const logs = await this.client.getContractEvents({
+      ...{ abi: erc20Abi, address: this.options.network.usdc, eventName: 'Transfer', args: { from: this.address } },
+      ...{ fromBlock: blockNumber, toBlock: blockNumber },
+    });
+    return logs.some(({ transactionHash }) => transactionHash === hash);
   }
 
   private async ask<T>(what: string, call: () => Promise<T>): Promise<T> {

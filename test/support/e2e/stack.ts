@@ -9,6 +9,7 @@ import { engineClient, removeContainers } from '@tollbox/devstack/engine-client'
 import { NETWORKS, type Hex } from '@tollbox/payments/domain/networks';
 import { devPrivateKey } from '@tollbox/platform/config/dev-keys';
 import { signAuthorization, v1Header, v2Header } from '../payments/sign';
+import { entriesOf, expectCleanBooks, GENESIS_WEI } from '../reconciliation/clean-books';
 import { LocalControlPlane } from '../modal/control-plane';
 import { testChain, testDatabase, testEngine, type TestDatabase } from '../stack';
 import { Child } from './child';
@@ -99,11 +100,18 @@ export class Stack {
     this.children.push(this.worker);
   }
 
-  /** A second gateway on the same database; returns its address. */
-  async addGateway(): Promise<string> {
-    const gateway = await Child.start('gateway', this.env);
+  /** One more gateway on the same database. */
+  async addGateway(env: Record<string, string> = {}): Promise<Child & { url: string }> {
+    const gateway = await Child.start('gateway', { ...this.env, ...env });
     this.children.push(gateway);
-    return gateway.url;
+    return gateway;
+  }
+
+  /** One more worker on the same database. */
+  async addWorker(): Promise<Child> {
+    const worker = await Child.start('worker', { ...this.env, SETTLEMENT_PRIVATE_KEY: SETTLEMENT_KEY });
+    this.children.push(worker);
+    return worker;
   }
 
   /** A wallet with this much USDC; each index is another wallet. */
@@ -174,6 +182,26 @@ export class Stack {
       'SELECT id, state, reason FROM sandboxes ORDER BY created_at',
     );
     return rows;
+  }
+
+  /** What the books hold of the payment that this answer is of. */
+  bookedFor(answer: Answer): Promise<readonly string[]> {
+    return entriesOf(this.pool, answer.headers.get('x-payment-id') ?? randomUUID());
+  }
+
+  /** Waits until nothing is under way, and reconciles: no item is open, and gas and money agree with the chain. */
+  async expectCleanBooks(): Promise<void> {
+    await eventually('nothing is under way', async () => {
+      const { rows } = await this.pool.query(
+        `SELECT 1 FROM payments WHERE state NOT IN ('settled', 'voided', 'failed', 'expired')
+         UNION ALL SELECT 1 FROM settlement_transactions WHERE state IN ('stored', 'sent')`,
+      );
+      return rows.length === 0;
+    });
+    const gasWallets = [privateKeyToAccount(SETTLEMENT_KEY).address.toLowerCase() as Hex];
+    await expectCleanBooks(this.pool, { rpcUrl: this.chain.rpcUrl, payTo: PAY_TO, gasWallets });
+    const { rows } = await this.pool.query<{ amount: string }>(`SELECT amount FROM journal WHERE event = 'gas_opening'`);
+    expect(rows).toEqual([{ amount: GENESIS_WEI.toString() }]);
   }
 
   /** Provider objects of this installation that exist now. */

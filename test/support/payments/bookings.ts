@@ -23,4 +23,8 @@ export const PAID_AFTER_REORG = [
   ...[gas(), gasReturned(), gas(2)],
 ];
 
+/** The same of another operation and price. */
+export const paidFor = (operation: string, amountAtomic: bigint, entries: readonly string[] = PAID): string[] =>
+  entries.map((line) => line.replace('test.count', operation).replace(/ 1000$/, ` ${amountAtomic}`));
+
 export const times = <T>(count: number, one: T): T[] => Array.from({ length: count }, () => one);

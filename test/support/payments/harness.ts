@@ -32,7 +32,7 @@ import {
   type OperationAnswer,
   type OperationOutcome,
 } from '@tollbox/platform/operations/operation';
-import { entriesOf, expectCleanBooks, type LeftItem } from '../reconciliation/clean-books';
+import { entriesOf, expectCleanBooks, GENESIS_WEI, type LeftItem } from '../reconciliation/clean-books';
 import { testChain, testDatabase, type TestDatabase } from '../stack';
 import { eventually } from './eventually';
 import { LaggingNode } from './lagging-node';
@@ -42,8 +42,6 @@ export const NETWORK = NETWORKS['base-sepolia'];
 export const PRICE_ATOMIC = 1_000n;
 export const PAY_TO = privateKeyToAccount(devPrivateKey(8)).address.toLowerCase() as Hex;
 const SETTLEMENT_KEY = devPrivateKey(0);
-/** What the chain gives each key at its start. */
-const GENESIS_WEI = 10_000n * 10n ** 18n;
 const addressOf = (key: Hex): Hex => privateKeyToAccount(key).address.toLowerCase() as Hex;
 const inOrder = (lists: readonly (readonly string[])[]): readonly (readonly string[])[] =>
   [...lists].sort((one, other) => (one.join() < other.join() ? -1 : 1));

@@ -130,6 +130,7 @@ export class RefundWorld {
       config: this.config,
       store,
       wallet,
+      phases: { reached: () => undefined },
       leaseHolder: name,
       onProblem: (error, what) => void this.problems.push(`${what}: ${String(error)}`),
     });
