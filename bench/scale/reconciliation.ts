@@ -4,6 +4,8 @@ import { Journal } from '@tollbox/ledger/infrastructure/journal';
 import { NETWORKS } from '@tollbox/platform/config/networks';
 import { BookReceipts } from '@tollbox/reconciliation/application/book-receipts';
 import { CheckBooks } from '@tollbox/reconciliation/application/check-books';
+import { CheckRollups } from '@tollbox/reconciliation/application/check-rollups';
+import { RollupChecksRepository } from '@tollbox/reconciliation/infrastructure/rollup-checks.repository';
 import { ReadChain } from '@tollbox/reconciliation/application/read-chain';
 import { Reconcile } from '@tollbox/reconciliation/application/reconcile';
 import { ChecksRepository } from '@tollbox/reconciliation/infrastructure/checks.repository';
@@ -55,7 +57,8 @@ function reconcileWith(pool: Pool, chain: GeneratedChain): Reconcile {
     runs: new RunsRepository(pool),
     items,
     read: new ReadChain(receipts, chain),
-    book: new BookReceipts(receipts, { graceMs: 0, refundWallet: null }),
+    book: new BookReceipts(receipts, { graceMs: 0, refundWallet: null, dustAtomic: 0n }),
+    rollups: new CheckRollups(new RollupChecksRepository(pool), items),
     check: new CheckBooks(new ChecksRepository(pool, journal), receipts, items, chain, { graceMs: 0, gasWallets: [] }),
     provider: null,
     leaseMs: 60_000,

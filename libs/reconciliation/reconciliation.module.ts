@@ -9,6 +9,8 @@ import { networkOf } from '@tollbox/platform/config/networks';
 import { PG_POOL } from '@tollbox/platform/database/pg-pool';
 import { BookReceipts } from './application/book-receipts';
 import { CheckBooks } from './application/check-books';
+import { CheckRollups } from './application/check-rollups';
+import { RollupChecksRepository } from './infrastructure/rollup-checks.repository';
 import { RECONCILIATION_QUERIES } from './application/ports/reconciliation-queries';
 import type { ProviderSightings } from './application/ports/reconciliation-store';
 import { ReadChain } from './application/read-chain';
@@ -61,7 +63,8 @@ export function reconcileOf(config: Config, pool: Pool, provider: ProviderSighti
     runs: new RunsRepository(pool),
     items,
     read: new ReadChain(receipts, chain),
-    book: new BookReceipts(receipts, { graceMs, refundWallet }),
+    book: new BookReceipts(receipts, { graceMs, refundWallet, dustAtomic: config.RECONCILIATION_DUST_ATOMIC }),
+    rollups: new CheckRollups(new RollupChecksRepository(pool), items),
     check: new CheckBooks(new ChecksRepository(pool, journal), receipts, items, chain, {
       graceMs,
       gasWallets: gasWallets(config),

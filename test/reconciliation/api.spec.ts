@@ -42,6 +42,7 @@ describe('the reconciliation API', () => {
       RPC_URL: chain.rpcUrl,
       PAY_TO,
       RECONCILIATION_GRACE_MS: '0',
+      RECONCILIATION_DUST_ATOMIC: '0',
     });
     return reconcileOf(config, pool, null).run(newHolder());
   };

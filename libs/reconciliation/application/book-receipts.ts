@@ -1,5 +1,5 @@
 import type { Finding } from '../domain/item';
-import { explain, type PaymentOfReceipt, type Receipt, type ReceiptState } from '../domain/receipt';
+import { explain, isDust, isForGood, type PaymentOfReceipt, type Receipt, type ReceiptState } from '../domain/receipt';
 import type { Hex } from '../domain/hex';
 import type { ReceiptDecision, ReceiptStore, StartedRun } from './ports/reconciliation-store';
 
@@ -12,7 +12,7 @@ export interface BookedReceipts {
 export class BookReceipts {
   constructor(
     private readonly store: ReceiptStore,
-    private readonly settings: { readonly graceMs: number; readonly refundWallet: Hex | null },
+    private readonly settings: { readonly graceMs: number; readonly refundWallet: Hex | null; readonly dustAtomic: bigint },
   ) {}
 
   async run(run: StartedRun, keep: () => Promise<void>): Promise<BookedReceipts> {
@@ -30,7 +30,9 @@ export class BookReceipts {
 
   private decide(receipt: Receipt, payment: PaymentOfReceipt | null): ReceiptDecision {
     const state = explain(receipt, payment, this.settings.refundWallet);
-    return { state, finding: findingOf(receipt, payment, state) };
+    const dust = isDust(receipt, state, this.settings.dustAtomic);
+    const finding = dust ? null : findingOf(receipt, payment, state);
+    return { state, finding, isFinal: isForGood(receipt, state), isDust: dust };
   }
 }
 

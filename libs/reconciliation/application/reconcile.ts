@@ -2,6 +2,7 @@ import type { HeldLease } from '@tollbox/platform/database/leases';
 import type { ItemClass } from '../domain/item';
 import type { BookReceipts } from './book-receipts';
 import type { CheckBooks } from './check-books';
+import type { CheckRollups } from './check-rollups';
 import {
   LeaseLostError,
   type ItemStore,
@@ -28,6 +29,7 @@ export interface ReconcileParts {
   readonly read: ReadChain;
   readonly book: BookReceipts;
   readonly check: CheckBooks;
+  readonly rollups: CheckRollups;
   readonly provider: ProviderSightings | null;
   readonly leaseMs: number;
   readonly nowMs: () => number;
@@ -40,6 +42,7 @@ const OF_BOOKS: readonly ItemClass[] = [
   'treasury_balance',
   'sum_not_zero',
   'credits_balance',
+  'rollup_sums',
 ];
 const OF_GAS: readonly ItemClass[] = ['gas_balance'];
 const OF_PROVIDER: readonly ItemClass[] = ['provider_orphan', 'provider_ghost'];
@@ -75,13 +78,14 @@ export class Reconcile {
   }
 
   private async compare(run: StartedRun, stopping: AbortSignal | undefined): Promise<ReconcileOutcome> {
-    const { runs, items, read, book, check, provider } = this.parts;
+    const { runs, items, read, book, check, rollups, provider } = this.parts;
     const keep = this.keeper(run.lease, stopping);
     const chain = await read.run(run, keep);
     const receipts = await book.run(run, keep);
     const payments = await check.payments(run, chain.head, keep);
     if (payments.demoted > 0) await book.run(run, keep);
     const { books, totals } = await check.totals(run, chain.head, keep);
+    await rollups.run(run, keep);
     const gas = await check.gas(run, chain.head, books);
     const sightings = provider === null ? [] : await provider.list();
     await items.report(run, sightings);

@@ -4,6 +4,7 @@
  */
 export const ITEM_CLASSES = {
   unmatched_receipt: 'event',
+  dust_receipts: 'event',
   money_on_void: 'event',
   late_money: 'event',
   owner_move: 'event',
@@ -14,6 +15,7 @@ export const ITEM_CLASSES = {
   chain_balance: 'difference',
   sum_not_zero: 'difference',
   credits_balance: 'difference',
+  rollup_sums: 'difference',
   gas_books: 'difference',
   gas_balance: 'difference',
   provider_orphan: 'difference',

@@ -61,6 +61,10 @@ export interface Receipt extends ChainTransfer {
   readonly round: number;
   /** Whether it was first seen longer ago than the time of grace. */
   readonly graceIsOver: boolean;
+  /** Whether it was first seen so long ago that no claim from before it can still come. */
+  readonly isOld: boolean;
+  /** It is told about with the dust of its day. */
+  readonly isDust: boolean;
 }
 
 /** What a receipt's explanation needs to know of the payment with its authorization. */
@@ -81,6 +85,17 @@ export interface PaymentOfReceipt {
   readonly writtenOffAtomic: bigint;
   /** The round in which it was booked as refused last. */
   readonly refusedRound: number;
+}
+
+/** Nothing but a lost block changes what it is: it is not looked at again. */
+export function isForGood(receipt: Receipt, state: ReceiptState): boolean {
+  return isBooked(state) && receipt.direction === 'in' && (receipt.nonce === null || receipt.isOld);
+}
+
+/** Too little for an item of its own. What was told about otherwise before stays so. */
+export function isDust(receipt: Receipt, state: ReceiptState, dustAtomic: bigint): boolean {
+  if (state !== 'unmatched') return false;
+  return receipt.state === 'unmatched' ? receipt.isDust : receipt.valueAtomic < dustAtomic;
 }
 
 /** What the receipt should be, given what is known of its payment. */

@@ -15,7 +15,7 @@ export const RECORD = `INSERT INTO chain_receipts AS known (transaction_hash, lo
     AS l (transaction_hash, log_index, block_number, block_hash, from_address, to_address, value_atomic, nonce)
   LEFT JOIN payments p ON p.network = $1 AND p.asset = $2 AND p.payer = l.from_address AND p.nonce = l.nonce AND p.rail = 'x402'
   ON CONFLICT (block_number, log_index, block_hash) DO UPDATE
-    SET state = 'waiting', round = known.round + 1, payment_id = coalesce(excluded.payment_id, known.payment_id), first_seen_at = now()
+    SET state = 'waiting', is_final = false, is_dust = false, round = known.round + 1, payment_id = coalesce(excluded.payment_id, known.payment_id), first_seen_at = now()
     WHERE known.state = 'lost'`;
 
 /** The block up to which there are about $2 receipts behind $1. */
@@ -29,6 +29,7 @@ export const NET = `SELECT coalesce(sum(CASE direction WHEN 'in' THEN value_atom
 /** Receipts with their payments. $1 is the time of grace in milliseconds, $2 the network and $3 its USDC. */
 export const REVIEW = `SELECT r.id, r.transaction_hash, r.log_index, r.block_number, r.block_hash, r.from_address, r.to_address, r.direction,
     r.value_atomic, r.nonce, r.state, r.round, r.first_seen_at <= now() - $1 * interval '1 ms' AS grace_is_over,
+    r.first_seen_at <= now() - interval '1 day' AS is_old, r.is_dust,
     p.id AS payment_id, p.state AS payment_state, p.operation, p.operation_id, p.amount_atomic, p.price_atomic, p.round AS payment_round,
     p.settlement_mode, p.transaction_hash AS payment_transaction_hash, p.block_hash AS payment_block_hash, debt.outstanding, debt.written_off, debt.refused_round
   FROM chain_receipts r
@@ -41,6 +42,19 @@ export const REVIEW = `SELECT r.id, r.transaction_hash, r.log_index, r.block_num
       max(journal.round) FILTER (WHERE event = 'failed') AS refused_round
     FROM journal JOIN ledger_accounts d ON d.id = debit_account JOIN ledger_accounts c ON c.id = credit_account
     WHERE subject = p.id AND p.state = 'failed') debt ON true`;
+
+/** Sets what was decided of receipts beside their state, and names the days (UTC) whose dust is another than before. */
+export const FLAG = `WITH flagged AS (
+    UPDATE chain_receipts r SET is_final = f.is_final, is_dust = f.is_dust FROM unnest($1::uuid[], $2::boolean[], $3::boolean[]) AS f (id, is_final, is_dust)
+    WHERE r.id = f.id AND (r.is_final, r.is_dust) IS DISTINCT FROM (f.is_final, f.is_dust)
+    RETURNING WITH (OLD AS before, NEW AS after) (after.first_seen_at AT TIME ZONE 'UTC')::date AS day, before.is_dust <> after.is_dust AS moved)
+  SELECT DISTINCT day::text AS day FROM flagged WHERE moved`;
+
+export const DUST = `SELECT d.day::text AS day, count(r.id)::int AS receipts, coalesce(sum(r.value_atomic), 0)::text AS sum
+  FROM unnest($1::date[]) AS d (day)
+  LEFT JOIN chain_receipts r ON r.is_dust AND r.first_seen_at >= d.day::timestamp AT TIME ZONE 'UTC'
+    AND r.first_seen_at < (d.day + 1)::timestamp AT TIME ZONE 'UTC'
+  GROUP BY d.day`;
 
 export interface ReviewRow {
   id: string;
@@ -56,6 +70,8 @@ export interface ReviewRow {
   state: ReceiptState;
   round: number;
   grace_is_over: boolean;
+  is_old: boolean;
+  is_dust: boolean;
   payment_id: string | null;
   payment_state: string;
   operation: string;
@@ -86,6 +102,8 @@ export function toReceipt(row: ReviewRow): Receipt {
     state: row.state,
     round: row.round,
     graceIsOver: row.grace_is_over,
+    isOld: row.is_old,
+    isDust: row.is_dust,
   };
 }
 

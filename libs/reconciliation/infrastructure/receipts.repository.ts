@@ -18,7 +18,7 @@ import { isBooked, type ChainTransfer, type PaymentOfReceipt, type Receipt, type
 import { book, unbook } from '../domain/receipt-postings';
 import type { Finding } from '../domain/item';
 import { closeOfReceipts, reportFindings } from './item-rows';
-import { NET, NEXT_BLOCK, RECORD, REVIEW, toPaymentOfReceipt, toReceipt, type ReviewRow } from './receipts-sql';
+import { DUST, FLAG, NET, NEXT_BLOCK, RECORD, REVIEW, toPaymentOfReceipt, toReceipt, type ReviewRow } from './receipts-sql';
 import { underLease } from './run-transaction';
 
 const BATCH = 1_000;
@@ -30,6 +30,8 @@ interface Change {
   readonly payment: PaymentOfReceipt | null;
   readonly decision: ReceiptDecision;
 }
+
+const LOST: ReceiptDecision = { state: 'lost', finding: null, isFinal: false, isDust: false };
 
 /** Receipts, their bookings and how far the chain has been read, in PostgreSQL. */
 export class ReceiptsRepository implements ReceiptStore {
@@ -132,7 +134,8 @@ export class ReceiptsRepository implements ReceiptStore {
           `${REVIEW} WHERE r.block_number > $4 AND r.state <> 'lost' ORDER BY r.block_number DESC, r.id LIMIT $5 FOR UPDATE OF r`,
           [0, this.books.network, this.books.usdc, blockNumber.toString(), BATCH],
         );
-        const changes = rows.map((row): Change => ({ ...parts(row), decision: { state: 'lost', finding: null } }));
+        const changes = rows.map((row): Change => ({ ...parts(row), decision: LOST }));
+        await reportFindings(client, run, await this.flag(client, changes));
         await this.apply(client, run, changes, 'its block was replaced');
         return rows.length;
       });
@@ -157,7 +160,7 @@ export class ReceiptsRepository implements ReceiptStore {
   async review(run: StartedRun, after: string | null, graceMs: number, review: ReviewReceipt): Promise<ReviewedBatch | null> {
     return underLease(this.pool, run.lease, async (client) => {
       const { rows } = await client.query<ReviewRow>(
-        `${REVIEW} WHERE r.state NOT IN ('explained', 'lost') AND ($4::uuid IS NULL OR r.id > $4) ORDER BY r.id LIMIT $5 FOR UPDATE OF r`,
+        `${REVIEW} WHERE NOT r.is_final AND r.state NOT IN ('explained', 'lost') AND ($4::uuid IS NULL OR r.id > $4) ORDER BY r.id LIMIT $5 FOR UPDATE OF r`,
         [graceMs, this.books.network, this.books.usdc, after, BATCH],
       );
       const last = rows.at(-1)?.id;
@@ -171,9 +174,28 @@ export class ReceiptsRepository implements ReceiptStore {
       const findings = reviewed.flatMap(({ decision }): readonly Finding[] =>
         decision.finding === null ? [] : [decision.finding],
       );
-      await reportFindings(client, run, findings);
+      await reportFindings(client, run, [...findings, ...(await this.flag(client, reviewed))]);
       return { last, reviewed: rows.length, changed: changes.length };
     });
+  }
+
+  /** Notes what is final and what is dust; returns what there is to tell of the days whose dust changed. */
+  private async flag(client: PoolClient, decided: readonly Change[]): Promise<readonly Finding[]> {
+    const { rows: days } = await client.query<{ day: string }>(FLAG, [
+      decided.map(({ receipt }) => receipt.id),
+      decided.map(({ decision }) => decision.isFinal),
+      decided.map(({ decision }) => decision.isDust),
+    ]);
+    if (days.length === 0) return [];
+    const { rows } = await client.query<{ day: string; receipts: number; sum: string }>(DUST, [days.map(({ day }) => day)]);
+    return rows.map(({ day, receipts, sum }) => ({
+      class: 'dust_receipts',
+      subject: day,
+      expected: null,
+      actual: sum,
+      detail: { day, receipts, sum_atomic: sum },
+      ...(receipts === 0 ? { resolution: 'gone' } : {}),
+    }));
   }
 
   /** Takes back what the receipts booked, books them anew, and moves them to their new state. */

@@ -4,6 +4,8 @@ import { Journal } from '@tollbox/ledger/infrastructure/journal';
 import { NETWORKS } from '@tollbox/platform/config/networks';
 import { BookReceipts } from '@tollbox/reconciliation/application/book-receipts';
 import { CheckBooks } from '@tollbox/reconciliation/application/check-books';
+import { CheckRollups } from '@tollbox/reconciliation/application/check-rollups';
+import { RollupChecksRepository } from '@tollbox/reconciliation/infrastructure/rollup-checks.repository';
 import type { ChainLogs } from '@tollbox/reconciliation/application/ports/chain-logs';
 import type { ProviderSightings } from '@tollbox/reconciliation/application/ports/reconciliation-store';
 import { ReadChain } from '@tollbox/reconciliation/application/read-chain';
@@ -25,6 +27,8 @@ export interface ReconcilerOptions {
   readonly leaseMs?: number;
   readonly gasWallets?: readonly Hex[];
   readonly refundWallet?: Hex | null;
+  readonly dustAtomic?: bigint;
+  readonly rollupBatch?: number;
   readonly provider?: ProviderSightings | null;
   /** Stands in for the chain. */
   readonly logs?: ChainLogs;
@@ -48,7 +52,12 @@ export function reconciler(pool: Pool, options: ReconcilerOptions): Reconcile {
     runs: new RunsRepository(pool),
     items,
     read: new ReadChain(receipts, chain),
-    book: new BookReceipts(receipts, { graceMs, refundWallet: options.refundWallet ?? null }),
+    book: new BookReceipts(receipts, {
+      graceMs,
+      refundWallet: options.refundWallet ?? null,
+      dustAtomic: options.dustAtomic ?? 0n,
+    }),
+    rollups: new CheckRollups(new RollupChecksRepository(pool, options.rollupBatch), items),
     check: new CheckBooks(new ChecksRepository(pool, journal), receipts, items, chain, {
       graceMs,
       gasWallets: options.gasWallets ?? [],

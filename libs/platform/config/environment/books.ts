@@ -90,6 +90,10 @@ export const booksVariables = {
     60_000,
     'A transfer, a settlement or a sighting younger than this may still explain itself.',
   ),
+  RECONCILIATION_DUST_ATOMIC: atomicOrZero(
+    '10000',
+    'Transfers to PAY_TO below this amount that no payment explains are one item a day, with their number and sum.',
+  ),
   RECONCILIATION_BLOCK_RANGE: integer(1, 1_000_000, 2_000, 'Blocks whose logs one call asks for; halved when the node refuses.'),
   RECONCILIATION_LEASE_MS: integer(
     5_000,

@@ -40,6 +40,10 @@ export interface Watermark {
 export interface ReceiptDecision {
   readonly state: ReceiptState;
   readonly finding: Finding | null;
+  /** It is not looked at again. */
+  readonly isFinal: boolean;
+  /** It is counted with the dust of its day, in one item. */
+  readonly isDust: boolean;
 }
 
 export type ReviewReceipt = (receipt: Receipt, payment: PaymentOfReceipt | null) => ReceiptDecision;

@@ -1,0 +1,85 @@
+import { Pool } from 'pg';
+import type { Chain } from '@tollbox/devstack/chain';
+import { FoldJournal } from '@tollbox/ledger/application/fold-journal';
+import { PostgresRollups } from '@tollbox/ledger/infrastructure/postgres-rollups';
+import { testChain, testDatabase, type TestDatabase } from '../support/stack';
+import { eventually } from '../support/payments/eventually';
+import { expectCleanBooks } from '../support/reconciliation/clean-books';
+import { PAY_TO, SeededPayments } from '../support/reconciliation/seeded-payments';
+
+describe('the rollups that balances are read from', () => {
+  let database: TestDatabase;
+  let chain: Chain;
+  let pool: Pool;
+  let owner: Pool;
+  let seed: SeededPayments;
+
+  beforeAll(async () => {
+    [chain, database] = await Promise.all([testChain(), testDatabase()]);
+    pool = new Pool({ connectionString: database.applicationUrl, max: 5 });
+    owner = new Pool({ connectionString: database.url, max: 1 });
+    seed = new SeededPayments(pool, chain);
+    await chain.mint(seed.payer.address, 1_000_000n);
+  });
+  afterAll(async () => {
+    await Promise.all([pool.end(), owner.end()]);
+    await Promise.all([chain.stop(), database.drop()]);
+  });
+
+  const on = () => ({ rpcUrl: chain.rpcUrl, payTo: PAY_TO, rollupBatch: 2 });
+  /** Transactions of other databases of the server hold the fold up for a moment. */
+  const fold = async () => {
+    const { rows } = await pool.query<{ newest: string }>('SELECT max(id) AS newest FROM journal');
+    const folding = new FoldJournal(new PostgresRollups(pool), 1_000);
+    await eventually('the journal is folded', async () => {
+      await folding.run(new AbortController().signal);
+      const folded = await pool.query('SELECT 1 FROM ledger_fold WHERE folded_id >= $1', [rows[0]?.newest]);
+      return folded.rowCount === 1;
+    });
+  };
+  const addedUp = async () => {
+    const { rows } = await pool.query<{ entries: string; all: string }>(
+      `SELECT (SELECT coalesce(sum(entries), 0) FROM reconciled_sums)::text AS entries,
+         (SELECT count(*) FROM journal WHERE id <= (SELECT folded_id FROM ledger_fold))::text AS all`,
+    );
+    return rows[0];
+  };
+
+  it('are what the entries add up to, and a difference is an item until it is gone', async () => {
+    await seed.settled();
+    await expectCleanBooks(pool, on()); // nothing is folded yet
+    expect(await addedUp()).toEqual({ entries: '0', all: '0' });
+    await fold();
+    await seed.settled(1_500n); // these are not in the rollups, and in no comparison
+    await expectCleanBooks(pool, on());
+    const before = await addedUp();
+    expect(before?.entries).toBe(before?.all);
+    expect(before?.entries).not.toBe('0');
+    await fold();
+    await expectCleanBooks(pool, on());
+    expect(await addedUp()).not.toEqual(before);
+
+    const treasury = `basis = 'event' AND grain = 'minute' AND debit_account = (SELECT id FROM ledger_accounts WHERE code = 'treasury') AND event = 'settled'`;
+    const change = (by: number) => owner.query(`UPDATE ledger_rollups SET amount = amount + $1 WHERE ${treasury}`, [by]);
+    const { rowCount: buckets } = await change(1);
+    const subject = 'event minute: treasury <- in_flight (settled)';
+    await expectCleanBooks(pool, on(), [
+      { class: 'rollup_sums', subject, expected: '2 entries, 2500', actual: `2 entries, ${2_500 + (buckets ?? 0)}` },
+    ]);
+    await change(-1);
+    await expectCleanBooks(pool, on());
+    const { rows } = await owner.query(`SELECT state, resolution FROM reconciliation_items WHERE class = 'rollup_sums'`);
+    expect(rows).toEqual([{ state: 'resolved', resolution: 'gone' }]);
+  });
+
+  it('that lack a pair of accounts, or go less far than before, are told about', async () => {
+    const taken = await owner.query(
+      `DELETE FROM ledger_rollups WHERE basis = 'recorded' AND grain = 'day' AND event = 'broadcast' RETURNING *`,
+    );
+    expect(taken.rowCount).toBeGreaterThan(0);
+    const subject = 'recorded day: in_flight <- authorized (broadcast)';
+    await expectCleanBooks(pool, on(), [{ class: 'rollup_sums', subject, actual: 'nothing' }]);
+    await owner.query('UPDATE ledger_fold SET folded_id = folded_id - 1');
+    await expectCleanBooks(pool, on(), [{ class: 'rollup_sums', subject: 'fold' }]);
+  });
+});
