@@ -1,6 +1,7 @@
 import type { PrivateKeyAccount } from 'viem/accounts';
 import type { PaidOutcome } from '@tollbox/payments/application/outcomes';
 import { transferUsdc } from '../support/e2e/wallets';
+import { EXECUTED, expired, PAID } from '../support/payments/bookings';
 import { PAY_TO, PaymentsHarness, PRICE_ATOMIC } from '../support/payments/harness';
 
 let world: PaymentsHarness;
@@ -99,7 +100,11 @@ describe('an answer before settlement', () => {
     await until(async () => (await world.states())['failed'] === 1);
     expect(await world.pay(header)).toMatchObject({ kind: 'released', payment: { state: 'failed' } });
     expect(text(await world.pay(header))).toBe(text(released));
+    // What he sent to payTo by himself explains itself to nobody.
+    const debt = [EXECUTED, 'failed 1: customer_debt <- authorized 1000'];
+    await world.expectBooks([PAID, debt], { left: [{ class: 'unmatched_receipt', actual: '19000' }] });
 
+    world.startSettler();
     await world.chain.mint(payer.address, PRICE_ATOMIC * 9n);
     expect(await pay(payer)).toMatchObject([{ kind: 'paid', payment: { settlementMode: 'confirm' } }]);
     const owes = (atomic: number) => world.pool.query('UPDATE credit_accounts SET debt_atomic = $1', [atomic]);
@@ -119,6 +124,7 @@ describe('an answer before settlement', () => {
     world.startSettler();
     await until(async () => (await world.states())['expired'] === 1);
     expect(await pay(payer)).toMatchObject([{ kind: 'paid', payment: { settlementMode: 'confirm' } }]);
+    await world.expectBooks([PAID, [EXECUTED, expired()], PAID]);
   });
 
   it('is not given while settlement is paused: it could run out before it is paid', async () => {
