@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-export const STEPS = ['reconciliation', 'queries', 'exports', 'writes', 'real'] as const;
+export const STEPS = ['reconciliation', 'queries', 'exports', 'writes'] as const;
 export type Step = (typeof STEPS)[number];
 
 export interface Plan {
@@ -11,14 +11,12 @@ export interface Plan {
   readonly batches: number;
   /** Payments of the small table. */
   readonly smallPayments: number;
-  /** Payments that are made on a local chain and reconciled with it. */
-  readonly realPayments: number;
   readonly steps: ReadonlySet<Step>;
   /** A database that is loaded once and kept; without it the run makes its own and removes it. */
   readonly databaseUrl?: string | undefined;
 }
 
-export const USAGE = `npm run bench -- scale [--payments 1000000] [--times 40] [--real 10000] [--only ${STEPS.join(',')}] [--database URL]`;
+export const USAGE = `npm run bench -- scale [--payments 1000000] [--times 40] [--only ${STEPS.join(',')}] [--database URL]`;
 const MIN_PAYMENTS = 2_000;
 
 export function planFrom(args: readonly string[]): Plan {
@@ -27,7 +25,6 @@ export function planFrom(args: readonly string[]): Plan {
     options: {
       payments: { type: 'string', default: '1000000' },
       times: { type: 'string', default: '40' },
-      real: { type: 'string', default: '10000' },
       only: { type: 'string' },
       database: { type: 'string' },
     },
@@ -40,7 +37,6 @@ export function planFrom(args: readonly string[]): Plan {
     times: whole('times', values.times, 1),
     batches: 60,
     smallPayments: 10_000,
-    realPayments: whole('real', values.real, 1),
     steps: new Set(steps as readonly Step[]),
     databaseUrl: values.database,
   };

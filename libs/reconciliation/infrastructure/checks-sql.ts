@@ -21,15 +21,20 @@ export const NEXT_END = `SELECT max(id::text)::uuid AS last, count(*)::int AS ch
  */
 export const DEMOTE = `UPDATE chain_receipts r SET state = 'waiting' FROM payments p
   WHERE r.payment_id = p.id AND r.state = 'explained' AND ($1::uuid IS NULL OR p.id > $1) AND p.id <= $2
+    -- Said of both: otherwise the receipts of all batches before are read again.
+    AND ($1::uuid IS NULL OR r.payment_id > $1) AND r.payment_id <= $2
     AND NOT (p.state = 'settled' AND p.transaction_hash = r.transaction_hash AND coalesce(p.block_hash, r.block_hash) = r.block_hash)`;
 
-/** Settled payments up to the block $3 and after the opening, longer ago than the grace $4, that no receipt explains. */
+/**
+ * Settled payments up to the block $3 and after the opening, longer ago than the grace $4, that no receipt explains. The sums
+ * keep the index by block, which knows all payments, out of the plan.
+ */
 export const MISSING = `SELECT p.id, p.transaction_hash, p.block_number::text AS block_number, p.block_hash, p.amount_atomic::text AS amount,
     (SELECT string_agg(other.transaction_hash || ' in ' || other.block_hash, ', ') FROM chain_receipts other
      WHERE other.payment_id = p.id AND other.state <> 'lost') AS seen
   FROM payments p
-  WHERE ($1::uuid IS NULL OR p.id > $1) AND p.id <= $2 AND p.state = 'settled' AND p.block_number <= $3
-    AND p.block_number > (SELECT opening_block FROM reconciliation_watermark) AND p.settled_at <= now() - $4 * interval '1 ms'
+  WHERE ($1::uuid IS NULL OR p.id > $1) AND p.id <= $2 AND p.state = 'settled' AND p.block_number + 0 <= $3
+    AND p.block_number + 0 > (SELECT opening_block FROM reconciliation_watermark) AND p.settled_at <= now() - $4 * interval '1 ms'
     AND NOT EXISTS (SELECT 1 FROM chain_receipts r WHERE r.payment_id = p.id AND r.state = 'explained')
   ORDER BY p.id LIMIT $5`;
 

@@ -3,17 +3,28 @@ import type { PaymentOfReceipt, Receipt, ReceiptState } from '../domain/receipt'
 
 /**
  * Stores logs beside the payments that their authorizations name. A log is what its block and its index say; the same log
- * again changes nothing, unless its block was lost and has come back.
+ * again changes nothing, unless its block was lost and has come back. Nearly all logs are of settled payments, which are
+ * found by their transactions, a batch of neighbours at a time ($12: each transaction once); only the others are looked up
+ * one by one.
  */
 export const RECORD = `INSERT INTO chain_receipts AS known (transaction_hash, log_index, block_number, block_hash, from_address, to_address,
     direction, value_atomic, nonce, payment_id, state)
   SELECT l.transaction_hash, l.log_index, l.block_number, l.block_hash, l.from_address, l.to_address,
-    CASE WHEN l.to_address = $3 THEN 'in' ELSE 'out' END, l.value_atomic, l.nonce, p.id,
-    CASE WHEN p.state = 'settled' AND p.transaction_hash = l.transaction_hash AND coalesce(p.block_hash, l.block_hash) = l.block_hash
-      AND p.amount_atomic = l.value_atomic AND l.to_address = $3 THEN 'explained' ELSE 'waiting' END
+    CASE WHEN l.to_address = $3 THEN 'in' ELSE 'out' END, l.value_atomic, l.nonce, coalesce(s.id, p.id),
+    CASE WHEN s.transaction_hash = l.transaction_hash AND coalesce(s.block_hash, l.block_hash) = l.block_hash
+      AND s.amount_atomic = l.value_atomic AND l.to_address = $3 THEN 'explained' ELSE 'waiting' END
   FROM unnest($4::text[], $5::int[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::numeric[], $11::text[])
     AS l (transaction_hash, log_index, block_number, block_hash, from_address, to_address, value_atomic, nonce)
-  LEFT JOIN payments p ON p.network = $1 AND p.asset = $2 AND p.payer = l.from_address AND p.nonce = l.nonce AND p.rail = 'x402'
+  LEFT JOIN (
+    SELECT id, payer, nonce, transaction_hash, block_hash, amount_atomic FROM payments
+    WHERE transaction_hash = ANY ($12::text[]) AND state = 'settled' AND network = $1 AND asset = $2 AND rail = 'x402'
+  ) s ON s.payer = l.from_address AND s.nonce = l.nonce
+  LEFT JOIN LATERAL (
+    SELECT id FROM payments
+    WHERE network = $1 AND asset = $2 AND rail = 'x402' AND payments.nonce = l.nonce
+      -- No payer, no look into the index: a condition on s would only be a filter behind it.
+      AND payer = CASE WHEN s.id IS NULL THEN l.from_address END
+  ) p ON true
   ON CONFLICT (block_number, log_index, block_hash) DO UPDATE
     SET state = 'waiting', is_final = false, is_dust = false, round = known.round + 1, payment_id = coalesce(excluded.payment_id, known.payment_id), first_seen_at = now()
     WHERE known.state = 'lost'`;

@@ -110,6 +110,7 @@ export class ReceiptsRepository implements ReceiptStore {
           transfers.map(({ to }) => to),
           transfers.map(({ valueAtomic }) => valueAtomic.toString()),
           transfers.map(({ nonce }) => nonce),
+          [...new Set(transfers.map(({ transactionHash }) => transactionHash))],
         ],
       }),
     );
