@@ -1,13 +1,11 @@
 import { createHash } from 'node:crypto';
-import { paymentAnswer, paymentsAnswer } from '@tollbox/finance/http/payment-schemas';
-import { sandboxAnswer, sandboxesAnswer } from '@tollbox/sandboxes/http/admin-schemas';
+import { paymentAnswer } from '@tollbox/finance/http/payment-schemas';
+import { sandboxAnswer } from '@tollbox/sandboxes/http/admin-schemas';
 import type { PrivateKeyAccount } from 'viem/accounts';
-import type { z } from 'zod';
-import { Purchases, sumOf, type Purchase } from '../support/e2e/purchases';
-import { eventually, PAY_TO, Stack, type Answer, type SandboxCall } from '../support/e2e/stack';
-
-type Sandboxes = z.output<typeof sandboxesAnswer>;
-type Payments = z.output<typeof paymentsAnswer>;
+import type { StaffRole } from '@tollbox/platform/routes/access.decorators';
+import { sumOf, type Purchase } from '../support/e2e/purchases';
+import { eventually, PAY_TO, type Answer, type SandboxCall, type Stack } from '../support/e2e/stack';
+import { StaffAfterSessions, type Payments, type Sandboxes } from '../support/e2e/staff-after-sessions';
 
 const COMMON_BAD_QUERIES = ['limit=0', 'limit=201', 'limit=1.5', 'limit=ten', 'cursor=garbage', `cursor=${'A'.repeat(201)}`];
 const BAD_QUERIES = [
@@ -27,75 +25,37 @@ const BAD_QUERIES = [
     .map((query) => `/finance/payments?${query}`),
 ];
 const UUID = '36457d43-0a6d-4615-8c64-2ece148a3fb4';
-const query = (parameters: Record<string, string>): string => new URLSearchParams(parameters).toString();
 
 describe('what staff sees and does, after real paid sessions', () => {
+  let staff: StaffAfterSessions;
   let stack: Stack;
   let alice: PrivateKeyAccount;
   let bob: PrivateKeyAccount;
-  let tokens: Record<'operator' | 'finance' | 'auditor', string>;
-  let purchases: Purchases;
+  let tokens: StaffAfterSessions['tokens'];
   let bought: readonly Purchase[];
   let ended: string;
   let running: string;
   let bobs: string;
   let betweenSessions: string;
 
-  const buy = (payer: PrivateKeyAccount, call: SandboxCall, body: object, more = 0n): Promise<Answer> =>
-    purchases.buy(payer, call, body, more);
-
   beforeAll(async () => {
-    stack = await Stack.start();
-    purchases = new Purchases(stack);
-    bought = purchases.all;
-    [alice, bob] = [await stack.wallet(1), await stack.wallet(2)];
-    tokens = {
-      operator: await stack.staffToken('operator'),
-      finance: await stack.staffToken('finance'),
-      auditor: await stack.staffToken('auditor'),
-    };
-    ended = (await buy(alice, 'create', { memory: 256 })).body.sandbox_id as string;
-    await buy(alice, 'exec', { sandbox_id: ended, command: ['echo', 'grüße'] });
-    await buy(alice, 'exec', {
-      sandbox_id: ended,
-      command: ['python', '-c', 'import sys; sys.stderr.write("e" * 5000); sys.exit(7)'],
-    });
-    await buy(alice, 'status', { sandbox_id: ended }, 234n);
-    await buy(alice, 'terminate', { sandbox_id: ended });
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    betweenSessions = new Date().toISOString();
-    running = (await buy(alice, 'create', {})).body.sandbox_id as string;
-    bobs = (await buy(bob, 'create', { timeout: 120 })).body.sandbox_id as string;
-    await buy(bob, 'exec', { sandbox_id: bobs, command: ['true'] });
+    staff = await StaffAfterSessions.start();
+    ({ stack, alice, bob, tokens, bought, ended, running, bobs, betweenSessions } = staff);
   });
   afterAll(async () => {
     await stack.stop();
   });
 
-  const as = (role: keyof typeof tokens): Record<string, string> => ({ authorization: `Bearer ${tokens[role]}` });
-  const get = (path: string, role: keyof typeof tokens): Promise<Answer> => stack.get(path, as(role));
-  async function sandboxes(parameters: Record<string, string> = {}): Promise<Sandboxes> {
-    const answer = await get(`/admin/sandboxes?${query(parameters)}`, 'operator');
-    expect([answer.status, answer.text]).toEqual([200, expect.any(String)]);
-    return sandboxesAnswer.parse(answer.body);
-  }
+  const as = (role: StaffRole): Record<string, string> => staff.as(role);
+  const get = (path: string, role: StaffRole): Promise<Answer> => staff.get(path, role);
+  const buy = (payer: PrivateKeyAccount, call: SandboxCall, body: object, more = 0n): Promise<Answer> =>
+    staff.buy(payer, call, body, more);
+  const sandboxes = (parameters: Record<string, string> = {}): Promise<Sandboxes> => staff.sandboxes(parameters);
   const ids = async (parameters: Record<string, string>): Promise<string[]> =>
     (await sandboxes(parameters)).sandboxes.map(({ sandbox_id }) => sandbox_id);
-  async function payments(parameters: Record<string, string> = {}): Promise<Payments> {
-    const answer = await get(`/finance/payments?${query(parameters)}`, 'finance');
-    expect([answer.status, answer.text]).toEqual([200, expect.any(String)]);
-    return paymentsAnswer.parse(answer.body);
-  }
-  async function audited(action: string): Promise<Record<string, unknown>[]> {
-    const { rows } = await stack.pool.query<Record<string, unknown>>(
-      `SELECT actor_kind, actor, subject_kind, subject, outcome, detail, request_id FROM audit_log WHERE action = $1 ORDER BY id`,
-      [action],
-    );
-    return rows;
-  }
-  async function keyId(role: string): Promise<string> {
-    return (await stack.pool.query<{ id: string }>('SELECT id FROM api_keys WHERE role = $1', [role])).rows[0]!.id;
-  }
+  const payments = (parameters: Record<string, string> = {}): Promise<Payments> => staff.payments(parameters);
+  const audited = (action: string): Promise<Record<string, unknown>[]> => staff.audited(action);
+  const keyId = (role: StaffRole): Promise<string> => staff.keyId(role);
 
   it('lists sandboxes newest first, by owner, state, reason, provider and time', async () => {
     expect(await ids({})).toEqual([bobs, running, ended]);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createWalletClient, http, parseAbi, parseSignature as splitSignature, type PrivateKeyAccount } from 'viem';
+import { createWalletClient, http, parseAbi, type PrivateKeyAccount } from 'viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { baseSepolia } from 'viem/chains';
 import { Journal } from '@tollbox/ledger/infrastructure/journal';
@@ -9,7 +9,7 @@ import { transferCallData } from '@tollbox/payments/infrastructure/transfer-call
 import { NETWORKS } from '@tollbox/payments/domain/networks';
 import { FacilitatorServer } from '../support/payments/facilitator-server';
 import { NETWORK, PAY_TO, PaymentsHarness, PRICE_ATOMIC } from '../support/payments/harness';
-import { signAuthorization, v2Header } from '../support/payments/sign';
+import { signAuthorization, v2Header, signCancellation } from '../support/payments/sign';
 
 const FEE_ATOMIC = 7n;
 const TIMEOUT_MS = 1_000;
@@ -184,18 +184,7 @@ describe.each(['embedded', 'remote'] as const)('the %s facilitator', (kind) => {
     const { header, authorization } = await signedCall(payer);
     const outcome = world.pay(header);
     await inState(payer, 'queued');
-    const signature = await payer.signTypedData({
-      domain: { ...NETWORK.usdcDomain, chainId: NETWORK.chainId, verifyingContract: NETWORK.usdc },
-      types: {
-        CancelAuthorization: [
-          { name: 'authorizer', type: 'address' },
-          { name: 'nonce', type: 'bytes32' },
-        ],
-      },
-      primaryType: 'CancelAuthorization',
-      message: { authorizer: payer.address, nonce: authorization.nonce },
-    });
-    const { r, s, yParity } = splitSignature(signature);
+    const { r, s, yParity } = await signCancellation(NETWORK, payer, authorization.nonce);
     await wallet(payer).writeContract({
       address: NETWORK.usdc,
       abi: parseAbi(['function cancelAuthorization(address authorizer, bytes32 nonce, uint8 v, bytes32 r, bytes32 s)']),

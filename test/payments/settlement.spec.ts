@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createWalletClient, http, parseAbi, parseSignature as splitSignature, type Hex, type PrivateKeyAccount } from 'viem';
+import { createWalletClient, http, parseAbi, type Hex, type PrivateKeyAccount } from 'viem';
 import { baseSepolia } from 'viem/chains';
 import { devPrivateKey } from '@tollbox/platform/config/dev-keys';
 import { transferCallData } from '@tollbox/payments/infrastructure/transfer-call';
@@ -17,7 +17,7 @@ import {
   settled,
   times,
 } from '../support/payments/bookings';
-import { accountOf, randomNonce, signAuthorization, v2Header } from '../support/payments/sign';
+import { accountOf, randomNonce, signAuthorization, signCancellation, v2Header } from '../support/payments/sign';
 
 let world: PaymentsHarness;
 beforeEach(async () => {
@@ -79,18 +79,7 @@ describe('between claim and settlement the payer', () => {
     const { header, authorization } = await signedHeader(payer);
     const outcome = world.pay(header);
     await isQueued();
-    const signature = await payer.signTypedData({
-      domain: { ...NETWORK.usdcDomain, chainId: NETWORK.chainId, verifyingContract: NETWORK.usdc },
-      types: {
-        CancelAuthorization: [
-          { name: 'authorizer', type: 'address' },
-          { name: 'nonce', type: 'bytes32' },
-        ],
-      },
-      primaryType: 'CancelAuthorization',
-      message: { authorizer: payer.address, nonce: authorization.nonce },
-    });
-    const { r, s, yParity } = splitSignature(signature);
+    const { r, s, yParity } = await signCancellation(NETWORK, payer, authorization.nonce);
     await wallet(payer).writeContract({
       address: NETWORK.usdc,
       abi: parseAbi(['function cancelAuthorization(address authorizer, bytes32 nonce, uint8 v, bytes32 r, bytes32 s)']),
@@ -345,68 +334,5 @@ describe('a node that lags behind the others', () => {
     world.node.hidesEvents = false;
     expect((await outcome).kind).toBe('paid');
     await world.expectBooks([PAID_BY_OTHERS]);
-  });
-});
-
-describe('a contract wallet', () => {
-  it('pays by EIP-1271 and settles through the bytes form', async () => {
-    world.startSettler();
-    const owner = accountOf(devPrivateKey(2));
-    const contract = await world.chain.deploySmartWallet(owner.address);
-    await world.chain.mint(contract, PRICE_ATOMIC);
-    const signed = await signAuthorization({
-      network: NETWORK,
-      payer: owner,
-      from: contract,
-      payTo: PAY_TO,
-      amountAtomic: PRICE_ATOMIC,
-    });
-    const outcome = await world.pay(v2Header(NETWORK, signed.authorization, signed.signature));
-    expect(outcome).toMatchObject({ kind: 'paid', payment: { payerKind: 'contract', state: 'settled' } });
-    expect(await world.chain.balanceOf(contract)).toBe(0n);
-    await world.expectBooks([PAID]);
-  });
-
-  it('is refused when another key signed, although ECDSA recovers a key', async () => {
-    const owner = accountOf(devPrivateKey(2));
-    const contract = await world.chain.deploySmartWallet(owner.address);
-    await world.chain.mint(contract, PRICE_ATOMIC);
-    const thief = accountOf(devPrivateKey(3));
-    const signed = await signAuthorization({
-      network: NETWORK,
-      payer: thief,
-      from: contract,
-      payTo: PAY_TO,
-      amountAtomic: PRICE_ATOMIC,
-    });
-    expect(await world.pay(v2Header(NETWORK, signed.authorization, signed.signature))).toMatchObject({
-      kind: 'rejected',
-      rejection: { details: 'Invalid signature' },
-    });
-  });
-
-  it('that burns gas without end in its signature check is refused, and holds nobody else up', async () => {
-    // For a call without a sender it says yes; asked by the token, it loops.
-    const code = '0x33156009575b6005565b631626ba7e60e01b60005260206000f3';
-    const contract = '0x00000000000000000000000000000000000bad00' as const;
-    await world.chain.rpc('anvil_setCode', [contract, code]);
-    await world.chain.mint(contract, PRICE_ATOMIC);
-    const signed = await signAuthorization({
-      network: NETWORK,
-      payer: elsewhere,
-      from: contract,
-      payTo: PAY_TO,
-      amountAtomic: PRICE_ATOMIC,
-    });
-    world.startSettler();
-    const honest = await world.payer(PRICE_ATOMIC);
-    const [thief, paid] = await Promise.all([
-      world.pay(v2Header(NETWORK, signed.authorization, signed.signature)),
-      world.header(honest).then((header) => world.pay(header)),
-    ]);
-    expect(thief).toMatchObject({ kind: 'refused', payment: { payerKind: 'contract', state: 'failed' } });
-    expect(paid.kind).toBe('paid');
-    expect((await world.pool.query('SELECT 1 FROM settlement_transactions')).rowCount).toBe(1);
-    await world.expectBooks([REFUSED, PAID]);
   });
 });

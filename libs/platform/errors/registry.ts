@@ -57,7 +57,7 @@ export const ERRORS = define({
     retryable: false,
     error: 'Not found',
     message: 'There is no such route or record.',
-    suggestion: 'See /openapi.json for the routes.',
+    suggestion: 'See /openapi.json for the routes; ids of records are in the lists.',
   },
   method_not_allowed: {
     status: 405,

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { parseSignature } from 'viem';
 import { privateKeyToAccount, type PrivateKeyAccount } from 'viem/accounts';
 import type { Authorization } from '@tollbox/payments/domain/authorization';
 import type { Hex, Network } from '@tollbox/payments/domain/networks';
@@ -47,6 +48,24 @@ export async function signAuthorization(options: SignOptions): Promise<{ authori
     message: { ...rest, value: valueAtomic },
   });
   return { authorization, signature };
+}
+
+const CANCEL_TYPES = {
+  CancelAuthorization: [
+    { name: 'authorizer', type: 'address' },
+    { name: 'nonce', type: 'bytes32' },
+  ],
+} as const;
+
+/** What USDC's `cancelAuthorization` takes of the payer. */
+export async function signCancellation(network: Network, payer: PrivateKeyAccount, nonce: Hex) {
+  const signature = await payer.signTypedData({
+    domain: { ...network.usdcDomain, chainId: network.chainId, verifyingContract: network.usdc },
+    types: CANCEL_TYPES,
+    primaryType: 'CancelAuthorization',
+    message: { authorizer: payer.address, nonce },
+  });
+  return parseSignature(signature);
 }
 
 const base64 = (value: unknown): string => Buffer.from(JSON.stringify(value), 'utf8').toString('base64');
