@@ -35,7 +35,7 @@ import { PostgresCreditClaims } from './infrastructure/credit-claims';
 import { PostgresOwnPayments } from './infrastructure/own-payments';
 import { HttpFacilitator } from './infrastructure/http-facilitator';
 import { FacilitatorRepository } from './infrastructure/facilitator.repository';
-import { JsonRpc } from './infrastructure/json-rpc';
+import { JsonRpc } from '@tollbox/platform/chain/json-rpc';
 import { PostgresPaymentSignals } from './infrastructure/payment-signals';
 import { payerCodeGasLimits, PostgresPayerCodeGas } from './infrastructure/postgres-payer-code-gas';
 import { PriceListRepository } from './infrastructure/price-list.repository';

@@ -20,7 +20,7 @@ import type { Hex } from './domain/hex';
 import { ReconciliationController } from './http/reconciliation.controller';
 import { ChecksRepository } from './infrastructure/checks.repository';
 import { ItemsRepository } from './infrastructure/items.repository';
-import { JsonRpc } from './infrastructure/json-rpc';
+import { JsonRpc } from '@tollbox/platform/chain/json-rpc';
 import { JsonRpcChainLogs } from './infrastructure/json-rpc-chain-logs';
 import { PostgresReconciliationQueries } from './infrastructure/postgres-reconciliation-queries';
 import { ReceiptsRepository } from './infrastructure/receipts.repository';

@@ -3,7 +3,7 @@ import type { Chain } from '@tollbox/devstack/chain';
 import type { ChainLogs } from '@tollbox/reconciliation/application/ports/chain-logs';
 import { LeaseLostError } from '@tollbox/reconciliation/application/ports/reconciliation-store';
 import type { Finding } from '@tollbox/reconciliation/domain/item';
-import { JsonRpc } from '@tollbox/reconciliation/infrastructure/json-rpc';
+import { JsonRpc } from '@tollbox/platform/chain/json-rpc';
 import { JsonRpcChainLogs } from '@tollbox/reconciliation/infrastructure/json-rpc-chain-logs';
 import { ReaperSightings } from '../../apps/worker/src/provider-sightings';
 import { bookingsOf, expectCleanBooks } from '../support/reconciliation/clean-books';

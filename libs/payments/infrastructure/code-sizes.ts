@@ -1,6 +1,6 @@
+import type { RpcCall } from '@tollbox/platform/chain/json-rpc';
 import { ChainUnavailableError } from '../application/ports/evm-chain';
 import type { Hex } from '../domain/networks';
-import type { RpcCall } from './json-rpc';
 
 /**
  * A program that is called without being deployed: each 32-byte word behind it is an address, and it answers with the size

@@ -1,7 +1,7 @@
+import { resultOf, type JsonRpc } from '@tollbox/platform/chain/json-rpc';
 import { Batcher } from '@tollbox/platform/database/batcher';
 import type { PayerSnapshot } from '../application/ports/evm-chain';
 import { MULTICALL3, type Hex } from '../domain/networks';
-import { resultOf, type JsonRpc } from './json-rpc';
 import { encodeAggregate3 } from './multicall';
 import { authorizationStateOf, balanceOf, blockNumberOf, blockTimestampOf, wordsOf } from './multicall-reads';
 

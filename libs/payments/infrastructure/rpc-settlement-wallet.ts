@@ -1,5 +1,6 @@
 import { keccak256, parseTransaction } from 'viem';
 import { privateKeyToAccount, type PrivateKeyAccount } from 'viem/accounts';
+import { resultOf, type JsonRpc, type RpcAnswer, type RpcCall } from '@tollbox/platform/chain/json-rpc';
 import { isNonceDecided } from '@tollbox/platform/chain/node-words';
 import type { Config } from '@tollbox/platform/config/config';
 import { ChainUnavailableError, type FeeQuote, type MinedTransaction } from '../application/ports/evm-chain';
@@ -13,7 +14,6 @@ import type {
 } from '../application/ports/settlement-wallet';
 import { MULTICALL3, type Hex, type Network } from '../domain/networks';
 import { accountsWithCode, codeSizesCall } from './code-sizes';
-import { resultOf, type JsonRpc, type RpcAnswer, type RpcCall } from './json-rpc';
 import { authorizationStateCall, decodeAggregate3, encodeAggregate3, revertText, type Call } from './multicall';
 import { toMinedTransaction } from './receipts';
 import { transferCallData } from './transfer-call';

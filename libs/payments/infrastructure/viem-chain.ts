@@ -2,7 +2,6 @@ import {
   BaseError,
   createPublicClient,
   encodeFunctionData,
-  ExecutionRevertedError,
   http,
   parseEventLogs,
   TransactionReceiptNotFoundError,
@@ -11,20 +10,20 @@ import {
   type PublicClient,
 } from 'viem';
 import { base, baseSepolia } from 'viem/chains';
-import {
-  ChainUnavailableError,
-  type AuthorizationUse,
-  type AuthorizedTransfer,
-  type Confirmations,
-  type EvmChain,
-  type MinedTransaction,
-  type PayerSnapshot,
-  type SimulatedSender,
-  type Simulation,
+import { JsonRpc } from '@tollbox/platform/chain/json-rpc';
+import { askNode, blockHashOf, isRevert, unavailable } from '@tollbox/platform/chain/viem-calls';
+import type {
+  AuthorizationUse,
+  AuthorizedTransfer,
+  Confirmations,
+  EvmChain,
+  MinedTransaction,
+  PayerSnapshot,
+  SimulatedSender,
+  Simulation,
 } from '../application/ports/evm-chain';
 import type { Authorization } from '../domain/authorization';
 import { type Hex, type Network } from '../domain/networks';
-import { JsonRpc } from './json-rpc';
 import { PayerReads } from './payer-reads';
 import { transferCallData } from './transfer-call';
 import { eip1271Abi, EIP1271_MAGIC_VALUE, usdcAbi } from './usdc-abi';
@@ -54,7 +53,7 @@ export class ViemChain implements EvmChain {
   }
 
   chainId(): Promise<number> {
-    return this.ask('eth_chainId', () => this.client.getChainId());
+    return askNode('eth_chainId', () => this.client.getChainId());
   }
 
   /** What the node calls itself, for example `anvil/v1.7.1`; empty when it does not say. */
@@ -66,11 +65,11 @@ export class ViemChain implements EvmChain {
   }
 
   payerSnapshot(payer: Hex, nonces: readonly Hex[]): Promise<PayerSnapshot> {
-    return this.ask('payer snapshot', () => this.reads.snapshot(payer, nonces));
+    return askNode('payer snapshot', () => this.reads.snapshot(payer, nonces));
   }
 
   hasCode(account: Hex): Promise<boolean> {
-    return this.ask('eth_getCode', () => this.reads.hasCode(account));
+    return askNode('eth_getCode', () => this.reads.hasCode(account));
   }
 
   async isValidContractSignature(account: Hex, digest: Uint8Array, signature: Hex): Promise<boolean> {
@@ -94,7 +93,7 @@ export class ViemChain implements EvmChain {
 
   async findAuthorizationUse(payer: Hex, nonce: Hex, fromBlock: bigint): Promise<AuthorizationUse | null> {
     const { usdc } = this.options.network;
-    return this.ask('eth_getLogs', async () => {
+    return askNode('eth_getLogs', async () => {
       const range = { address: usdc, fromBlock, toBlock: 'latest' as const, strict: true as const };
       const args = { authorizer: payer, nonce };
       const [used, canceled] = await Promise.all([
@@ -113,7 +112,7 @@ export class ViemChain implements EvmChain {
   }
 
   minedTransaction(hash: Hex): Promise<MinedTransaction | null> {
-    return this.ask('eth_getTransactionReceipt', async () => {
+    return askNode('eth_getTransactionReceipt', async () => {
       try {
         const receipt = await this.client.getTransactionReceipt({ hash });
         return {
@@ -133,21 +132,15 @@ export class ViemChain implements EvmChain {
   }
 
   blockHash(blockNumber: bigint): Promise<Hex | null> {
-    return this.ask('eth_getBlockByNumber', async () => {
-      const block = await this.client.request({
-        method: 'eth_getBlockByNumber',
-        params: [`0x${blockNumber.toString(16)}`, false],
-      });
-      return block?.hash ?? null;
-    });
+    return blockHashOf(this.client, blockNumber);
   }
 
   latestBlockNumber(): Promise<bigint> {
-    return this.ask('eth_blockNumber', () => this.client.getBlockNumber({ cacheTime: 0 }));
+    return askNode('eth_blockNumber', () => this.client.getBlockNumber({ cacheTime: 0 }));
   }
 
   blockNumberAt(tag: Confirmations): Promise<bigint> {
-    return this.ask('eth_getBlockByNumber', async () => {
+    return askNode('eth_getBlockByNumber', async () => {
       const block = await this.client.request({ method: 'eth_getBlockByNumber', params: [tag, false] });
       return block?.number == null ? 0n : BigInt(block.number);
     });
@@ -168,14 +161,6 @@ export class ViemChain implements EvmChain {
       const reason = revertReason(error);
       if (reason === null) throw unavailable('eth_call', error);
       return { kind: 'reverted', reason };
-    }
-  }
-
-  private async ask<T>(what: string, call: () => Promise<T>): Promise<T> {
-    try {
-      return await call();
-    } catch (error) {
-      throw unavailable(what, error);
     }
   }
 }
@@ -199,17 +184,11 @@ function authorizedTransfers(logs: readonly Log<bigint, number, false>[], usdc: 
   });
 }
 
-export function unavailable(what: string, cause: unknown): ChainUnavailableError {
-  if (cause instanceof ChainUnavailableError) return cause;
-  const text = cause instanceof BaseError ? cause.shortMessage : cause instanceof Error ? cause.message : 'unknown error';
-  return new ChainUnavailableError(`${what} failed: ${text}`, { cause });
-}
-
 /** The revert text when the chain executed the call and refused it; null when the chain did not answer. */
 function revertReason(error: unknown): string | null {
   if (!(error instanceof BaseError)) return null;
   if (error.walk(isOutOfGas) !== null) return 'out of gas';
-  const reverted = error.walk((cause) => cause instanceof ExecutionRevertedError || isRevertCode(cause));
+  const reverted = error.walk(isRevert);
   if (reverted === null) return null;
   const details = (reverted as { details?: string; message: string }).details ?? reverted.message;
   return (
@@ -218,11 +197,6 @@ function revertReason(error: unknown): string | null {
       .replace(/^revert:?\s*/i, '')
       .trim() || 'execution reverted'
   );
-}
-
-/** JSON-RPC error 3 is "execution reverted". */
-function isRevertCode(cause: unknown): boolean {
-  return typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 3;
 }
 
 /** The node ran the call and its gas was not enough. Nodes have no common code for it. */

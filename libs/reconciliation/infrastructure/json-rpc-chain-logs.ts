@@ -1,7 +1,8 @@
+import { RpcRefusedError } from '@tollbox/platform/chain/chain-unavailable';
+import type { JsonRpc } from '@tollbox/platform/chain/json-rpc';
 import type { BlockPlace, ChainLogs } from '../application/ports/chain-logs';
 import type { Hex } from '../domain/hex';
 import type { ChainTransfer } from '../domain/receipt';
-import { JsonRpc, RpcError } from './json-rpc';
 
 const TRANSFER = '0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef';
 const AUTHORIZATION_USED = '0x98de503528ee59b575ef0c0a2576a82497bfc029a5685b209e9ec333479b10a5';
@@ -58,7 +59,7 @@ export class JsonRpcChainLogs implements ChainLogs {
         from = to + 1n;
       } catch (error) {
         // Nodes refuse a range with too many logs, each in its own words. A smaller one is all that can help.
-        if (!(error instanceof RpcError) || to === from) throw error;
+        if (!(error instanceof RpcRefusedError) || to === from) throw error;
         range = (to - from + 1n) / 2n;
       }
     }
@@ -66,17 +67,18 @@ export class JsonRpcChainLogs implements ChainLogs {
 
   async balanceAtomic(blockNumber: bigint): Promise<bigint> {
     const data = `${BALANCE_OF}${topicOf(this.options.payTo).slice(2)}`;
-    const answer = await this.rpc.call<Hex>('eth_call', [{ to: this.options.usdc, data }, quantity(blockNumber)]);
-    if (!/^0x[0-9a-f]{64}$/i.test(answer)) throw new Error('the token does not say what payTo holds');
+    const answer = await this.rpc.one('eth_call', [{ to: this.options.usdc, data }, quantity(blockNumber)]);
+    if (typeof answer !== 'string' || !/^0x[0-9a-f]{64}$/i.test(answer))
+      throw new Error('the token does not say what payTo holds');
     return BigInt(answer);
   }
 
   async balanceWei(wallet: Hex, blockNumber: bigint): Promise<bigint> {
-    return BigInt(await this.rpc.call<Hex>('eth_getBalance', [wallet, quantity(blockNumber)]));
+    return BigInt((await this.rpc.one('eth_getBalance', [wallet, quantity(blockNumber)])) as Hex);
   }
 
   private block(tag: string): Promise<{ number: Hex; hash: Hex } | null> {
-    return this.rpc.call('eth_getBlockByNumber', [tag, false]);
+    return this.rpc.one('eth_getBlockByNumber', [tag, false]) as Promise<{ number: Hex; hash: Hex } | null>;
   }
 
   private async transfersOf(from: bigint, to: bigint): Promise<readonly ChainTransfer[]> {
@@ -122,7 +124,7 @@ export class JsonRpcChainLogs implements ChainLogs {
 
   private async logs(from: bigint, to: bigint, topics: readonly (Hex | readonly Hex[] | null)[]): Promise<readonly Log[]> {
     const filter = { address: this.options.usdc, fromBlock: quantity(from), toBlock: quantity(to), topics };
-    return (await this.rpc.call<readonly Log[]>('eth_getLogs', [filter])).filter(({ removed }) => removed !== true);
+    return ((await this.rpc.one('eth_getLogs', [filter])) as readonly Log[]).filter(({ removed }) => removed !== true);
   }
 }
 

@@ -3,7 +3,6 @@ import {
   createPublicClient,
   encodeFunctionData,
   erc20Abi,
-  ExecutionRevertedError,
   http,
   keccak256,
   parseTransaction,
@@ -13,16 +12,9 @@ import {
 } from 'viem';
 import { privateKeyToAccount, type PrivateKeyAccount } from 'viem/accounts';
 import { isNonceDecided } from '@tollbox/platform/chain/node-words';
+import { askNode, blockHashOf, isRevert, unavailable } from '@tollbox/platform/chain/viem-calls';
 import type { Network } from '@tollbox/platform/config/networks';
-import {
-  RefundChainError,
-  type FeeQuote,
-  type Hex,
-  type MinedTransfer,
-  type RefundWallet,
-  type SignedTransfer,
-  type Transfer,
-} from '../application/ports/refund-wallet';
+import type { FeeQuote, Hex, MinedTransfer, RefundWallet, SignedTransfer, Transfer } from '../application/ports/refund-wallet';
 
 /** Wei per gas offered to the block builder. */
 const PRIORITY_FEE_PER_GAS_WEI = 1_000_000n;
@@ -50,7 +42,7 @@ export class ViemRefundWallet implements RefundWallet {
   }
 
   funds(): Promise<{ usdcAtomic: bigint; ethWei: bigint }> {
-    return this.ask('reading the refund wallet', async () => {
+    return askNode('reading the refund wallet', async () => {
       const [usdcAtomic, ethWei] = await Promise.all([
         this.client.readContract({
           abi: erc20Abi,
@@ -66,7 +58,7 @@ export class ViemRefundWallet implements RefundWallet {
 
   /** Twice the base fee outlives six full blocks in a row. */
   fees(): Promise<FeeQuote> {
-    return this.ask('eth_getBlockByNumber', async () => {
+    return askNode('eth_getBlockByNumber', async () => {
       const { baseFeePerGas } = await this.client.getBlock({ blockTag: 'latest' });
       const maxFeePerGasWei = (baseFeePerGas ?? 0n) * 2n + PRIORITY_FEE_PER_GAS_WEI;
       return { maxFeePerGasWei, maxPriorityFeePerGasWei: PRIORITY_FEE_PER_GAS_WEI };
@@ -74,7 +66,7 @@ export class ViemRefundWallet implements RefundWallet {
   }
 
   minedNonce(depth: number): Promise<bigint> {
-    return this.ask('eth_getTransactionCount', async () => {
+    return askNode('eth_getTransactionCount', async () => {
       const { address } = this;
       if (depth === 0) return BigInt(await this.client.getTransactionCount({ address, blockTag: 'latest' }));
       const latest = await this.client.getBlockNumber({ cacheTime: 0 });
@@ -88,8 +80,8 @@ export class ViemRefundWallet implements RefundWallet {
       await this.client.call({ account: this.address, to: this.options.network.usdc, data: callData(transfer) });
       return null;
     } catch (error) {
-      const isRevert = error instanceof BaseError && error.walk(isRevertError) !== null;
-      if (!isRevert) throw chainError('eth_call', error);
+      const reverted = error instanceof BaseError && error.walk(isRevert) !== null;
+      if (!reverted) throw unavailable('eth_call', error);
       return `the token refuses the transfer: ${error.details.replace(/^execution reverted:?\s*/i, '') || 'reverted'}`;
     }
   }
@@ -118,12 +110,12 @@ export class ViemRefundWallet implements RefundWallet {
       await this.client.sendRawTransaction({ serializedTransaction: raw });
     } catch (error) {
       if (error instanceof BaseError && isNonceDecided(`${error.details} ${error.shortMessage}`)) return;
-      throw chainError('eth_sendRawTransaction', error);
+      throw unavailable('eth_sendRawTransaction', error);
     }
   }
 
   mined(hash: Hex, transfer: Transfer): Promise<MinedTransfer | null> {
-    return this.ask('eth_getTransactionReceipt', async () => {
+    return askNode('eth_getTransactionReceipt', async () => {
       const receipt = await this.client.getTransactionReceipt({ hash }).catch((error: unknown) => {
         if (error instanceof TransactionReceiptNotFoundError) return null;
         throw error;
@@ -152,17 +144,11 @@ export class ViemRefundWallet implements RefundWallet {
   }
 
   latestBlockNumber(): Promise<bigint> {
-    return this.ask('eth_blockNumber', () => this.client.getBlockNumber({ cacheTime: 0 }));
+    return askNode('eth_blockNumber', () => this.client.getBlockNumber({ cacheTime: 0 }));
   }
 
   blockHash(blockNumber: bigint): Promise<Hex | null> {
-    return this.ask('eth_getBlockByNumber', async () => {
-      const block = await this.client.request({
-        method: 'eth_getBlockByNumber',
-        params: [`0x${blockNumber.toString(16)}`, false],
-      });
-      return block?.hash ?? null;
-    });
+    return blockHashOf(this.client, blockNumber);
   }
 
   private async isTransferLogged(hash: Hex, blockNumber: bigint): Promise<boolean> {
@@ -172,24 +158,7 @@ export class ViemRefundWallet implements RefundWallet {
     });
     return logs.some(({ transactionHash }) => transactionHash === hash);
   }
-
-  private async ask<T>(what: string, call: () => Promise<T>): Promise<T> {
-    try {
-      return await call();
-    } catch (error) {
-      throw chainError(what, error);
-    }
-  }
 }
 
 const callData = ({ to, amountAtomic }: Transfer): Hex =>
   encodeFunctionData({ abi: erc20Abi, functionName: 'transfer', args: [to, amountAtomic] });
-
-function chainError(what: string, cause: unknown): RefundChainError {
-  const text = cause instanceof BaseError ? cause.shortMessage : cause instanceof Error ? cause.message : 'unknown error';
-  return new RefundChainError(`${what} failed: ${text}`, { cause });
-}
-
-/** JSON-RPC error 3 is "execution reverted". */
-const isRevertError = (cause: unknown): boolean =>
-  cause instanceof ExecutionRevertedError || (typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 3);

@@ -18,7 +18,7 @@ import { PaymentsRepository } from '@tollbox/payments/infrastructure/payments.re
 import { SettlementRepository } from '@tollbox/payments/infrastructure/settlement.repository';
 import { loadSignatureRecovery } from '@tollbox/payments/infrastructure/signature-recovery';
 import { ViemChain } from '@tollbox/payments/infrastructure/viem-chain';
-import { JsonRpc } from '@tollbox/payments/infrastructure/json-rpc';
+import { JsonRpc } from '@tollbox/platform/chain/json-rpc';
 import { RpcSettlementWallet, settlementGas } from '@tollbox/payments/infrastructure/rpc-settlement-wallet';
 import { payerCodeGasLimits, PostgresPayerCodeGas } from '@tollbox/payments/infrastructure/postgres-payer-code-gas';
 import type { RemoteSettlement } from '@tollbox/payments/remote-rail';

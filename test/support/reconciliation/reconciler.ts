@@ -13,7 +13,7 @@ import { Reconcile } from '@tollbox/reconciliation/application/reconcile';
 import type { Hex } from '@tollbox/reconciliation/domain/hex';
 import { ChecksRepository } from '@tollbox/reconciliation/infrastructure/checks.repository';
 import { ItemsRepository } from '@tollbox/reconciliation/infrastructure/items.repository';
-import { JsonRpc } from '@tollbox/reconciliation/infrastructure/json-rpc';
+import { JsonRpc } from '@tollbox/platform/chain/json-rpc';
 import { JsonRpcChainLogs } from '@tollbox/reconciliation/infrastructure/json-rpc-chain-logs';
 import { ReceiptsRepository } from '@tollbox/reconciliation/infrastructure/receipts.repository';
 import { RunsRepository } from '@tollbox/reconciliation/infrastructure/runs.repository';

@@ -1,13 +1,8 @@
+import { ChainUnavailableError } from '@tollbox/platform/chain/chain-unavailable';
 import type { Authorization } from '../../domain/authorization';
 import type { Hex } from '../../domain/networks';
 
-/** The chain did not answer, or answered nonsense. Never means that something did not happen. */
-export class ChainUnavailableError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'ChainUnavailableError';
-  }
-}
+export { ChainUnavailableError };
 
 /** How sure a block is: the newest one, one that the rollup's sequencer cannot take back, one that nobody can. */
 export type Confirmations = 'latest' | 'safe' | 'finalized';

@@ -1,13 +1,5 @@
 export type Hex = `0x${string}`;
 
-/** The chain did not answer, or not in a way that can be understood. Says nothing about what happened on it. */
-export class RefundChainError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'RefundChainError';
-  }
-}
-
 export interface FeeQuote {
   readonly maxFeePerGasWei: bigint;
   readonly maxPriorityFeePerGasWei: bigint;
@@ -32,7 +24,7 @@ export interface MinedTransfer {
   readonly effectiveGasPriceWei: bigint;
 }
 
-/** The wallet that refunds are paid from, and what it sees of the chain. Rejects with RefundChainError only. */
+/** The wallet that refunds are paid from, and what it sees of the chain. Rejects with ChainUnavailableError only. */
 export interface RefundWallet {
   readonly address: Hex;
   funds(): Promise<{ readonly usdcAtomic: bigint; readonly ethWei: bigint }>;

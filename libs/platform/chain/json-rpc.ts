@@ -1,6 +1,6 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import { ChainUnavailableError } from '../application/ports/evm-chain';
+import { ChainUnavailableError, RpcRefusedError } from './chain-unavailable';
 
 export interface RpcCall {
   readonly method: string;
@@ -40,11 +40,14 @@ export class JsonRpc {
     const wire = calls.map(({ method, params }, id) => ({ jsonrpc: '2.0', id, method, params }));
     const body = JSON.stringify(wire.length === 1 ? wire[0] : wire);
     const answers = await this.post(body).catch((error: unknown) => this.unavailable(calls, error));
+    // A refusal of the request itself carries no id.
+    if (calls.length === 1 && !Array.isArray(answers))
+      return [toAnswer(answers as WireAnswer) ?? this.unavailable(calls, new Error('the node left a call unanswered'))];
     const byId = new Map((Array.isArray(answers) ? answers : [answers]).map((answer: WireAnswer) => [answer.id, answer]));
     return calls.map((_, id) => toAnswer(byId.get(id)) ?? this.unavailable(calls, new Error('the node left a call unanswered')));
   }
 
-  /** The result of one call. */
+  /** The result of one call. Rejects with RpcRefusedError when the node refuses, else as `ask`. */
   async one(method: string, params: readonly unknown[]): Promise<unknown> {
     const [answer] = await this.ask([{ method, params }]);
     return resultOf(answer, method);
@@ -92,8 +95,19 @@ async function read(response: IncomingMessage): Promise<unknown> {
     chunks.push(chunk);
   }
   const text = Buffer.concat(chunks).toString('utf8');
-  if (response.statusCode !== 200) throw new Error(`the node answered HTTP ${response.statusCode}`);
-  return JSON.parse(text) as unknown;
+  if (response.statusCode === 200) return JSON.parse(text) as unknown;
+  // Some nodes refuse a call with a status as well.
+  const refusal = parsedOr(text, null) as WireAnswer | null;
+  if (typeof refusal?.error?.message === 'string') return refusal;
+  throw new Error(`the node answered HTTP ${response.statusCode}`);
+}
+
+function parsedOr(text: string, otherwise: null): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return otherwise;
+  }
 }
 
 function toAnswer(answer: WireAnswer | undefined): RpcAnswer | null {
@@ -111,5 +125,6 @@ function toAnswer(answer: WireAnswer | undefined): RpcAnswer | null {
 /** The result of a call that has no business failing. */
 export function resultOf(answer: RpcAnswer | undefined, what: string): unknown {
   if (answer?.kind === 'result') return answer.result;
-  throw new ChainUnavailableError(`${what} failed: ${answer?.message ?? 'no answer'}`);
+  if (answer?.kind === 'error') throw new RpcRefusedError(what, answer.code, answer.message);
+  throw new ChainUnavailableError(`${what} failed: no answer`);
 }
