@@ -54,7 +54,7 @@ it('has no receipt of a transaction that is in a block', async () => {
 });
 
 it('knows neither the receipt nor the transaction', async () => {
-  world.node.lie('eth_getTransactionReceipt', 15, hidden);
+  world.node.lie('eth_getTransactionReceipt', 20, hidden);
   world.node.lie('eth_getTransactionByHash', 1, hidden);
   expect(await pay()).toMatchObject({ kind: 'paid' });
   await expectEnd(PAID);
