@@ -1,6 +1,7 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { LEDGER_QUERIES, type LedgerQueries } from '@tollbox/ledger/application/ports/ledger-queries';
 import { ACCOUNTS, revenueAccount } from '@tollbox/ledger/domain/accounts';
+import { TOPUP_OPERATION } from '@tollbox/ledger/domain/postings/payment';
 import { OperationRegistry } from '@tollbox/platform/operations/operation';
 
 /** The names that a filter can have: a misspelt one must not look like books without entries. */
@@ -13,7 +14,8 @@ export class KnownNames {
 
   /** The chart of accounts, with the revenue accounts of what is or was sold. */
   async accounts(): Promise<readonly string[]> {
-    const sold = (this.operations?.names() ?? []).map(revenueAccount);
+    // A top-up of credits earns nothing: its money is owed.
+    const sold = (this.operations?.names() ?? []).filter((name) => name !== TOPUP_OPERATION).map(revenueAccount);
     return [...new Set([...Object.keys(ACCOUNTS), ...sold, ...(await this.ledger.accountCodes())])].sort();
   }
 

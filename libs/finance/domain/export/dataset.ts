@@ -42,8 +42,16 @@ export const EXPORT_DATASETS = {
   /** Payments by the time of their claim. */
   payments: {
     columns: [
-      ...[text('id'), text('state'), serial('attempt'), text('operation'), text('operation_id'), text('payer'), text('pay_to')],
-      ...[text('network'), text('asset'), text('nonce'), amount('amount_atomic'), amount('price_atomic'), amount('fee_atomic')],
+      ...[text('id'), text('state'), serial('attempt'), text('operation'), text('operation_id'), text('rail'), text('payer')],
+      ...[
+        text('pay_to'),
+        text('network'),
+        text('asset'),
+        text('nonce'),
+        amount('amount_atomic'),
+        amount('price_atomic'),
+        amount('fee_atomic'),
+      ],
       ...[
         serial('price_list_version'),
         serial('x402_version'),
@@ -55,7 +63,7 @@ export const EXPORT_DATASETS = {
       ],
       ...[serial('block_number'), time('claimed_at'), time('executed_at'), time('settled_at')],
     ],
-    totalsBy: ['state', 'network', 'asset'],
+    totalsBy: ['state', 'rail', 'network', 'asset'],
     summed: ['amount_atomic', 'price_atomic', 'fee_atomic'],
   },
   /** Settlement transactions by the time they were stored. */
