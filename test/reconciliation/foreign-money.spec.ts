@@ -1,36 +1,30 @@
 import { randomUUID } from 'node:crypto';
-import { Pool } from 'pg';
+import type { Pool } from 'pg';
 import type { Chain } from '@tollbox/devstack/chain';
-import { testChain, testDatabase, type TestDatabase } from '../support/stack';
 import { signAuthorization } from '../support/payments/sign';
 import { bookingsOf } from '../support/reconciliation/clean-books';
-import { newHolder, reconciler } from '../support/reconciliation/reconciler';
 import { NETWORK, PAY_TO, SeededPayments, type Inclusion, type SeededPayment } from '../support/reconciliation/seeded-payments';
+import { ReconciliationWorld } from '../support/reconciliation/world';
 
 /** A payer signs as many authorizations with one nonce as he likes, and submits the one that he likes. */
 describe('money that came on the nonce of a payment and is not that payment', () => {
-  let database: TestDatabase;
+  let world: ReconciliationWorld;
   let chain: Chain;
   let pool: Pool;
   let seed: SeededPayments;
 
   beforeAll(async () => {
-    chain = await testChain();
+    chain = await ReconciliationWorld.chainWith();
   });
   afterAll(() => chain.stop());
 
   beforeEach(async () => {
-    database = await testDatabase();
-    pool = new Pool({ connectionString: database.applicationUrl, max: 5 });
-    seed = new SeededPayments(pool, chain);
-    await chain.mint(seed.payer.address, 1_000_000n);
+    world = await ReconciliationWorld.start(chain);
+    ({ pool, seed } = world);
   });
-  afterEach(async () => {
-    await pool.end();
-    await database.drop();
-  });
+  afterEach(() => world.stop());
 
-  const run = () => reconciler(pool, { rpcUrl: chain.rpcUrl, payTo: PAY_TO, graceMs: 0 }).run(newHolder());
+  const run = () => world.run();
 
   const submitInstead = async (payment: SeededPayment, amountAtomic: bigint): Promise<Inclusion> => {
     const { nonce } = payment.authorization;

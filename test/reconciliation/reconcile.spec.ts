@@ -1,9 +1,8 @@
-import { Pool } from 'pg';
+import type { Pool } from 'pg';
 import type { Chain } from '@tollbox/devstack/chain';
-import { testChain, testDatabase, type TestDatabase } from '../support/stack';
 import { bookingsOf, expectCleanBooks } from '../support/reconciliation/clean-books';
-import { newHolder, reconciler } from '../support/reconciliation/reconciler';
 import { PAY_TO, SeededPayments } from '../support/reconciliation/seeded-payments';
+import { ReconciliationWorld } from '../support/reconciliation/world';
 
 interface ItemRow {
   class: string;
@@ -15,30 +14,23 @@ interface ItemRow {
 }
 
 describe('reconciliation', () => {
-  let database: TestDatabase;
+  let world: ReconciliationWorld;
   let chain: Chain;
   let pool: Pool;
   let seed: SeededPayments;
 
   beforeAll(async () => {
-    chain = await testChain();
-    await chain.mint(PAY_TO, 7_000_000n);
+    chain = await ReconciliationWorld.chainWith(7_000_000n);
   });
   afterAll(() => chain.stop());
 
   beforeEach(async () => {
-    database = await testDatabase();
-    pool = new Pool({ connectionString: database.applicationUrl, max: 5 });
-    seed = new SeededPayments(pool, chain);
-    await chain.mint(seed.payer.address, 1_000_000n);
+    world = await ReconciliationWorld.start(chain);
+    ({ pool, seed } = world);
   });
-  afterEach(async () => {
-    await pool.end();
-    await database.drop();
-  });
+  afterEach(() => world.stop());
 
-  const on = (graceMs = 0) => ({ rpcUrl: chain.rpcUrl, payTo: PAY_TO, graceMs });
-  const run = (graceMs = 0) => reconciler(pool, on(graceMs)).run(newHolder());
+  const run = (graceMs = 0) => world.run({ graceMs });
   const items = async (): Promise<ItemRow[]> =>
     (
       await pool.query<ItemRow>(
@@ -76,7 +68,7 @@ describe('reconciliation', () => {
     expect(await balance('owner')).toBe((-before).toString());
     // Again: nothing is read twice and nothing booked twice.
     expect(await run()).toMatchObject({ kind: 'done', result: { counts: { transfers: 0, payments: 5, receipts_booked: 0 } } });
-    await expectCleanBooks(pool, on());
+    await expectCleanBooks(pool, world.on());
   });
 
   it('waits for a payment that is on its way, and tells when it waits too long', async () => {
@@ -120,7 +112,7 @@ describe('reconciliation', () => {
     await seed.queue(payment);
     await seed.broadcast(payment);
     await seed.settle(payment, inclusion);
-    await expectCleanBooks(pool, on());
+    await expectCleanBooks(pool, world.on());
     expect(await bookingsOf(pool, id)).toEqual([
       'refund_due 1: treasury <- refunds_due 1000',
       'unbooked 1: refunds_due <- treasury 1000',
@@ -142,7 +134,7 @@ describe('reconciliation', () => {
     await seed.fail(debt);
     await seed.fail(refused);
     await seed.expire(late);
-    await expectCleanBooks(pool, on());
+    await expectCleanBooks(pool, world.on());
     for (const payment of [debt, refused, late]) await seed.submit(payment);
     await run();
     expect((await bookingsOf(pool, debt.id)).at(-1)).toBe('debt_paid 1: treasury <- customer_debt 1000');
@@ -150,7 +142,7 @@ describe('reconciliation', () => {
     expect(await balance('refunds_due')).toBe('-1200'); // what was not charged, and the excess of the late one
     expect(await balance('recovered')).toBe('-1000');
     expect(await balance('expired_losses')).toBe('1000');
-    await expectCleanBooks(pool, on(), [{ class: 'money_on_void', expected: null }]);
+    await expectCleanBooks(pool, world.on(), [{ class: 'money_on_void', expected: null }]);
     expect((await items()).map((item) => [item.class, item.state, item.resolution]).sort()).toEqual([
       ['late_money', 'resolved', 'debt_paid'],
       ['late_money', 'resolved', 'recovered'],

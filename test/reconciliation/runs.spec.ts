@@ -1,4 +1,4 @@
-import { Pool } from 'pg';
+import type { Pool } from 'pg';
 import type { Chain } from '@tollbox/devstack/chain';
 import type { ChainLogs } from '@tollbox/reconciliation/application/ports/chain-logs';
 import { LeaseLostError } from '@tollbox/reconciliation/application/ports/reconciliation-store';
@@ -7,35 +7,28 @@ import { JsonRpc } from '@tollbox/platform/chain/json-rpc';
 import { JsonRpcChainLogs } from '@tollbox/reconciliation/infrastructure/json-rpc-chain-logs';
 import { ReaperSightings } from '../../apps/worker/src/provider-sightings';
 import { bookingsOf, expectCleanBooks } from '../support/reconciliation/clean-books';
-import { newHolder, reconciler } from '../support/reconciliation/reconciler';
+import type { ReconcilerOptions } from '../support/reconciliation/reconciler';
 import { NETWORK, PAY_TO, SeededPayments } from '../support/reconciliation/seeded-payments';
-import { testChain, testDatabase, type TestDatabase } from '../support/stack';
+import { ReconciliationWorld } from '../support/reconciliation/world';
 
 describe('runs of reconciliation', () => {
-  let database: TestDatabase;
+  let world: ReconciliationWorld;
   let chain: Chain;
   let pool: Pool;
   let seed: SeededPayments;
 
   beforeAll(async () => {
-    chain = await testChain();
-    await chain.mint(PAY_TO, 1_000n);
+    chain = await ReconciliationWorld.chainWith(1_000n);
   });
   afterAll(() => chain.stop());
 
   beforeEach(async () => {
-    database = await testDatabase();
-    pool = new Pool({ connectionString: database.url, max: 5 });
-    seed = new SeededPayments(pool, chain);
-    await chain.mint(seed.payer.address, 1_000_000n);
+    world = await ReconciliationWorld.start(chain, 'owner');
+    ({ pool, seed } = world);
   });
-  afterEach(async () => {
-    await pool.end();
-    await database.drop();
-  });
+  afterEach(() => world.stop());
 
-  const on = () => ({ rpcUrl: chain.rpcUrl, payTo: PAY_TO });
-  const run = (options = {}) => reconciler(pool, { ...on(), ...options }).run(newHolder());
+  const run = (options: Partial<ReconcilerOptions> = {}) => world.run(options);
   const column = async (query: string): Promise<unknown[]> =>
     (await pool.query<unknown[]>({ text: query, rowMode: 'array' })).rows.map(([value]) => value);
   const isCleared = async (id: string): Promise<boolean> =>
@@ -64,7 +57,7 @@ describe('runs of reconciliation', () => {
 
     await chain.rpc('evm_revert', [snapshot]);
     await chain.mine(3);
-    await expectCleanBooks(pool, on());
+    await expectCleanBooks(pool, world.on());
     expect(await bookingsOf(pool, plain)).toEqual([
       'unmatched 1: treasury <- unmatched_receipts 40',
       'unbooked 1: unmatched_receipts <- treasury 40',
@@ -76,7 +69,7 @@ describe('runs of reconciliation', () => {
     expect(await isCleared(debt.id)).toBe(false);
 
     await seed.submit(debt);
-    await expectCleanBooks(pool, on());
+    await expectCleanBooks(pool, world.on());
     expect((await bookingsOf(pool, debt.id)).slice(-2)).toEqual([
       'debt_paid 2: treasury <- customer_debt 1000',
       'debt_paid 2: treasury <- credits 300',
@@ -91,7 +84,7 @@ describe('runs of reconciliation', () => {
     await seed.broadcast(payment);
     const snapshot = await chain.rpc('evm_snapshot');
     await seed.settle(payment, await seed.submit(payment));
-    await expectCleanBooks(pool, on());
+    await expectCleanBooks(pool, world.on());
 
     await chain.rpc('evm_revert', [snapshot]);
     await chain.mine(2);
@@ -100,7 +93,7 @@ describe('runs of reconciliation', () => {
     const again = await seed.requeue(payment);
     await seed.broadcast(again);
     await seed.settle(again, await seed.submit(payment));
-    await expectCleanBooks(pool, on());
+    await expectCleanBooks(pool, world.on());
     expect(await column('SELECT state FROM chain_receipts ORDER BY id')).toEqual(['lost', 'explained']);
   });
 
@@ -109,7 +102,7 @@ describe('runs of reconciliation', () => {
     for (let index = 0; index < 4; index++) await seed.transfer(seed.payer.address, PAY_TO, 10n + BigInt(index));
     let goOn: () => void = () => undefined;
     const gate = new Promise<void>((resolve) => (goOn = resolve));
-    const slow = reconciler(pool, { ...on(), leaseMs: 400, logs: stalling(gate) }).run(newHolder());
+    const slow = run({ leaseMs: 400, logs: stalling(gate) });
     const ended = expect(slow).rejects.toBeInstanceOf(LeaseLostError);
     while ((await receiptIds()).length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
     expect(await run()).toEqual({ kind: 'busy' });
@@ -135,9 +128,7 @@ describe('runs of reconciliation', () => {
   it('keep the failure of a run, and start again from where it came to', async () => {
     await run();
     await seed.transfer(seed.payer.address, PAY_TO, 10n);
-    await expect(
-      reconciler(pool, { ...on(), logs: stalling(Promise.reject(new Error('the node is gone'))) }).run(newHolder()),
-    ).rejects.toThrow('the node is gone');
+    await expect(run({ logs: stalling(Promise.reject(new Error('the node is gone'))) })).rejects.toThrow('the node is gone');
     expect(await column('SELECT error FROM reconciliation_runs WHERE error IS NOT NULL')).toEqual(['the node is gone']);
     expect(await run()).toMatchObject({ kind: 'done', open: { unmatched_receipt: 1 } });
   });

@@ -1,24 +1,18 @@
 import type { Pool } from 'pg';
 import { debtWrittenOff } from '@tollbox/ledger/domain/postings/payment';
 import type { Journal } from '@tollbox/ledger/infrastructure/journal';
+import { PAYMENT_MONEY_COLUMNS, toPaymentMoney, type PaymentMoneyRow } from '@tollbox/ledger/infrastructure/payment-money';
 import type { AuditLog } from '@tollbox/platform/audit/audit-log';
 import { inTransaction } from '@tollbox/platform/database/transaction';
 import type { DebtBook, WriteOffOrder, WriteOffOutcome } from '../application/ports/debt-book';
 
-interface DebtRow {
-  id: string;
-  operation: string;
-  operation_id: string;
-  payer: string;
-  amount_atomic: string;
-  price_atomic: string;
-  round: number;
+interface DebtRow extends PaymentMoneyRow {
   attempt: number;
   cleared: boolean;
 }
 
 /** Locks the payment, so that money that arrives at the same time is booked before or after, never beside. */
-const LOCKED = `SELECT id, operation, operation_id, payer, amount_atomic, price_atomic, round, attempt, debt_cleared_at IS NOT NULL AS cleared
+const LOCKED = `SELECT ${PAYMENT_MONEY_COLUMNS}, attempt, debt_cleared_at IS NOT NULL AS cleared
   FROM payments WHERE id = $1 AND state = 'failed' AND settlement_mode = 'optimistic' FOR UPDATE`;
 
 export class PostgresDebtBook implements DebtBook {
@@ -33,16 +27,7 @@ export class PostgresDebtBook implements DebtBook {
       const [row] = (await client.query<DebtRow>(LOCKED, [paymentId])).rows;
       if (row === undefined) return { kind: 'not_found' };
       if (row.cleared) return { kind: 'cleared' };
-      const postings = debtWrittenOff({
-        id: row.id,
-        operation: row.operation,
-        operationId: row.operation_id,
-        wallet: row.payer,
-        amountAtomic: BigInt(row.amount_atomic),
-        priceAtomic: BigInt(row.price_atomic),
-        round: row.round,
-        settlementMode: 'optimistic',
-      });
+      const postings = debtWrittenOff(toPaymentMoney(row));
       const amountAtomic = postings.reduce((sum, { amount }) => sum + amount, 0n);
       if (maxAtomic !== null && amountAtomic > maxAtomic) return { kind: 'above_limit', amountAtomic };
       await client.query('UPDATE payments SET debt_cleared_at = now() WHERE id = $1', [paymentId]);

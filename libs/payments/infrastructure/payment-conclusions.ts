@@ -1,11 +1,12 @@
 import type { Pool, PoolClient } from 'pg';
 import { executed } from '@tollbox/ledger/domain/postings/payment';
 import type { Journal } from '@tollbox/ledger/infrastructure/journal';
+import { toPaymentMoney, type PaymentMoneyRow } from '@tollbox/ledger/infrastructure/payment-money';
 import { Batcher } from '@tollbox/platform/database/batcher';
 import { isRefusedByData } from '@tollbox/platform/database/sql-errors';
 import { inTransaction } from '@tollbox/platform/database/transaction';
 import type { ClaimRef, VoidVerdict } from '../application/ports/payment-store';
-import type { PaymentRail, SettlementMode, StoredAnswer } from '../domain/payment';
+import type { StoredAnswer } from '../domain/payment';
 import { notifyPaymentsChanged, notifyQueued } from './payment-rows';
 
 interface Completion {
@@ -17,18 +18,6 @@ interface Completion {
 interface Voiding {
   readonly claim: ClaimRef;
   readonly verdict: VoidVerdict;
-}
-
-interface CompletedRow {
-  id: string;
-  operation: string;
-  operation_id: string;
-  payer: string;
-  amount_atomic: string;
-  price_atomic: string;
-  round: number;
-  settlement_mode: SettlementMode;
-  rail: PaymentRail;
 }
 
 const MAX_BATCH = 128;
@@ -81,27 +70,15 @@ export class PaymentConclusions {
     return inTransaction(this.pool, async (client) => {
       await lockCreditAccounts(client, items);
       const done = await this.queueAll(client, items);
-      const postings = [...done.values()].flatMap((row) =>
-        executed({
-          id: row.id,
-          operation: row.operation,
-          operationId: row.operation_id,
-          wallet: row.payer,
-          amountAtomic: BigInt(row.amount_atomic),
-          priceAtomic: BigInt(row.price_atomic),
-          round: row.round,
-          settlementMode: row.settlement_mode,
-          rail: row.rail,
-        }),
-      );
+      const postings = [...done.values()].flatMap((row) => executed(toPaymentMoney(row)));
       await this.journal.append(client, postings);
       if (done.size > 0) await notifyQueued(client);
       return items.map(({ claim }) => done.has(claim.paymentId));
     });
   }
 
-  private async queueAll(client: PoolClient, items: readonly Completion[]): Promise<ReadonlyMap<string, CompletedRow>> {
-    const { rows } = await client.query<CompletedRow>({
+  private async queueAll(client: PoolClient, items: readonly Completion[]): Promise<ReadonlyMap<string, PaymentMoneyRow>> {
+    const { rows } = await client.query<PaymentMoneyRow>({
       name: 'payments.complete_all',
       text: `WITH item AS (
         SELECT * FROM json_to_recordset($1::json) AS item (id uuid, attempt int, holder text, status int, body text, retention_ms double precision)
