@@ -1,9 +1,20 @@
 import type { DatabaseView, PaymentView } from './database';
 import type { ModelWork } from './model-operation';
 
+/** What the chain showed, by `payer:nonce`. */
+export interface Transfers {
+  /** In a block at some time. */
+  readonly everPaid: ReadonlySet<string>;
+  /** In a block that stands for sure, by a transaction of ours or of the payer. */
+  readonly paidForGood: ReadonlyMap<string, 'by_us' | 'by_payer'>;
+}
+
 /** What must hold after every step of every run. Throws with what does not. */
-export function checkInvariants(view: DatabaseView, work: ModelWork, everPaid: ReadonlySet<string>): void {
-  for (const payment of view.payments) checkPayment(payment, work, everPaid);
+export function checkInvariants(view: DatabaseView, work: ModelWork, transfers: Transfers): void {
+  for (const payment of view.payments) {
+    checkPayment(payment, work, transfers.everPaid);
+    checkLoss(payment, transfers.paidForGood.get(payment.key));
+  }
   checkBatches(view);
   if (view.gasWei.expense + view.gasWei.wallet !== 0n) throw new Error('gas is not balanced');
 }
@@ -22,6 +33,15 @@ function checkPayment(payment: PaymentView, work: ModelWork, everPaid: ReadonlyS
     throw new Error(`${payment.key} is ${payment.state} for work that was not done`);
   if (payment.state === 'settled' && !everPaid.has(payment.key))
     throw new Error(`${payment.key} settled and the chain never moved it`);
+}
+
+/**
+ * Money that came is not written off: not as too late, since the chain takes nothing after its time; and not as refused, unless
+ * the payer himself sent it after that.
+ */
+function checkLoss({ key, state }: PaymentView, paid: 'by_us' | 'by_payer' | undefined): void {
+  if (state === 'expired' && paid !== undefined) throw new Error(`${key} is expired and the chain moved it`);
+  if (state === 'failed' && paid === 'by_us') throw new Error(`${key} is failed and our transaction moved it`);
 }
 
 /** Where the money of a payment stands by its state alone. */

@@ -44,6 +44,8 @@ export class ModelChain {
   /** By hash; an insertion order that the seed decides is the order of mining. */
   readonly pool = new Map<Hex, ModelTransaction>();
   private hashes = 0;
+  /** Transactions that are none of ours. */
+  readonly submittedByPayers = new Set<Hex>();
   /** Highest block that was lost; while the chain is not past it, nodes prove nothing of what was there. */
   highestLost = 0n;
 
@@ -139,7 +141,9 @@ export class ModelChain {
   /** What somebody else does with his own money, each in a block of its own. */
   submitByPayer(authorization: Authorization): void {
     const next = this.nextBlock(BLOCK_TIME_S);
-    this.transfer(authorization, this.newHash(), next);
+    const hash = this.newHash();
+    this.submittedByPayers.add(hash);
+    this.transfer(authorization, hash, next);
     this.blocks.push(next);
   }
 

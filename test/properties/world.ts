@@ -50,7 +50,9 @@ export class World {
   private failure: Error | null = null;
   private checkedVersion: number | null = null;
   /** `payer:nonce` of every authorization that was in a block at some time. */
-  private readonly everPaid = new Set<string>();
+  readonly everPaid = new Set<string>();
+  /** Those that were moved before any block was lost, and by whom. Emptied with the first lost block. */
+  readonly paidForGood = new Map<string, 'by_us' | 'by_payer'>();
   /** What was answered to a payment and a body, so that every later answer can be held against it. */
   private readonly answered = new Map<string, string>();
 
@@ -97,7 +99,7 @@ export class World {
       case 95:
         return this.meddle(parameter);
       case 96:
-        return this.chain.loseBlocks(1 + (parameter % 3), parameter % 2 === 0);
+        return this.loseBlocks(1 + (parameter % 3), parameter % 2 === 0);
       case 97:
         return this.chain.forgetPool();
       case 98:
@@ -106,6 +108,11 @@ export class World {
       default:
         this.gas.priceWei = [100n, 50n, 180n, 2_000n][parameter % 4] ?? 100n;
     }
+  }
+
+  private loseBlocks(count: number, forgotten: boolean): void {
+    this.chain.loseBlocks(count, forgotten);
+    this.paidForGood.clear();
   }
 
   private async advance(ms: number): Promise<void> {
@@ -236,16 +243,24 @@ export class World {
     });
   }
 
+  private noteTransfer(key: string, byPayer: boolean): void {
+    this.everPaid.add(key);
+    if (this.chain.highestLost > 0n || this.paidForGood.has(key)) return;
+    this.paidForGood.set(key, byPayer ? 'by_payer' : 'by_us');
+    this.checkedVersion = null;
+  }
+
   private async check(): Promise<void> {
     for (const purchase of PURCHASES) {
       const { from, nonce } = purchase.payload.authorization;
-      if (this.chain.use(from, nonce)?.kind === 'transferred') this.everPaid.add(keyOf(purchase));
+      const use = this.chain.use(from, nonce);
+      if (use?.kind === 'transferred') this.noteTransfer(keyOf(purchase), this.chain.submittedByPayers.has(use.transactionHash));
     }
     if (this.failure !== null) throw this.failure;
     const version = this.database.version();
     if (version === null || version !== this.checkedVersion) {
       this.checkedVersion = version;
-      checkInvariants(await this.database.view(), this.work, this.everPaid);
+      checkInvariants(await this.database.view(), this.work, this);
     }
     this.work.checkOnce();
   }
@@ -254,7 +269,7 @@ export class World {
   async finish(lastBlocks: number): Promise<void> {
     await this.heal();
     if (lastBlocks > 0) {
-      this.chain.loseBlocks(lastBlocks, true);
+      this.loseBlocks(lastBlocks, true);
       await this.heal();
     }
     await this.checkEnd();
