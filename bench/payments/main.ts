@@ -5,7 +5,8 @@ import { describeMachine, loadAverage } from '../machine';
 import { measureGas } from './gas';
 import { type Contest, earlyShare, Ledgered, measureFree, measureLatency, measurePaid, measureUnpaid, warmUp } from './measure';
 import { planFrom, USAGE, type Plan } from './options';
-import { moneyLines, processTable, verdictsOf, verdictTable, type Findings, type Verdict } from './report';
+import { moneyLines, processTable, reconciliationLine, verdictsOf, verdictTable, type Findings, type Verdict } from './report';
+import { reconcileReal } from './reconcile';
 import { World } from './world';
 
 /** The caps may hold a few calls back; a scenario in which they hold back more is another scenario. */
@@ -68,8 +69,9 @@ async function measureAll(world: World): Promise<Findings> {
   }));
   await world.chain.setBlockTime(null);
   await world.stopOurs();
+  const reconciliation = await timed('reconciliation', () => reconcileReal(world));
   const halves = { confirm: halfConfirm, optimistic: halfOptimistic, peer: halfPeer };
-  return { confirm, optimistic, unpaid, half: halves, blockTime, gas, money: money.checks };
+  return { confirm, optimistic, unpaid, half: halves, blockTime, gas, money: money.checks, reconciliation };
 }
 
 async function run(plan: Plan): Promise<{ findings: Findings; cores: string }> {
@@ -107,7 +109,9 @@ async function main(): Promise<void> {
   const verdicts: Verdict[] = verdictsOf(findings);
   say(`\ncommit ${machine.commit ?? 'unknown'}, ${machine.cores} × ${machine.cpu}, Node ${machine.node}; ${cores}`);
   say(`load average ${loadBefore.toFixed(1)} before, ${loadAverage().toFixed(1)} after; ${plan.payers} payers\n`);
-  say(`${verdictTable(verdicts)}\n\n${processTable(findings)}\n\n${moneyLines(findings.money)}`);
+  say(
+    `${verdictTable(verdicts)}\n\n${processTable(findings)}\n\n${moneyLines(findings.money)}\n${reconciliationLine(findings.reconciliation)}`,
+  );
   const file = write(startedAt, { startedAt, plan, machine, cores, loadBefore, loadAfter: loadAverage(), verdicts, findings });
   say(`\nwritten to ${file}; everything is stopped. ${((Date.now() - startedAt.getTime()) / 1_000).toFixed(0)} s`);
 }

@@ -29,6 +29,7 @@ const findings: Findings = {
     single: 80_000,
   },
   money: [],
+  reconciliation: { payments: 10, transfers: 10, open: 0, firstMs: 1, againMs: 1 },
 };
 
 describe('verdictsOf', () => {

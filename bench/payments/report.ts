@@ -2,6 +2,7 @@ import { table } from '../report';
 import type { GasMeasurement } from './gas';
 import type { Contest, Latency } from './measure';
 import type { MoneyCheck } from './money';
+import type { RealReconciliation } from './reconcile';
 
 /** Everything that a run found out. */
 export interface Findings {
@@ -19,6 +20,7 @@ export interface Findings {
   };
   readonly gas: GasMeasurement;
   readonly money: readonly MoneyCheck[];
+  readonly reconciliation: RealReconciliation;
 }
 
 /** One line of the result: what was asked for, and whether it is met. Without a target it is told, not judged. */
@@ -140,3 +142,6 @@ export function moneyLines(checks: readonly MoneyCheck[]): string {
     `the official server: ${answered('peer')} answered calls, ${usdc(sum('peer', ({ chargedAtomic }) => chargedAtomic))}; ${usdc(unanswered)} arrived without an answer`,
   ].join('\n');
 }
+
+export const reconciliationLine = ({ payments, transfers, open, firstMs, againMs }: RealReconciliation): string =>
+  `reconciliation: ${payments} payments and ${transfers} transfers of the chain in ${(firstMs / 1e3).toFixed(1)} s (again ${(againMs / 1e3).toFixed(1)} s), ${open} differences`;

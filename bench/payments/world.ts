@@ -147,9 +147,13 @@ export class World {
     await this.teardown.run();
   }
 
+  /** What the worker is started with. */
+  workerEnvironment(): NodeJS.ProcessEnv {
+    return { ...this.env, SETTLEMENT_PRIVATE_KEY: this.settlementPrivateKey, SETTLEMENT_MODE: MODE[this.policy] };
+  }
+
   private startTollbox(app: 'gateway' | 'worker'): Promise<Child> {
-    const secret = app === 'worker' ? { SETTLEMENT_PRIVATE_KEY: this.settlementPrivateKey } : {};
-    const env = { ...this.env, ...secret, SETTLEMENT_MODE: MODE[this.policy] };
+    const env = app === 'worker' ? this.workerEnvironment() : { ...this.env, SETTLEMENT_MODE: MODE[this.policy] };
     return this.start(app, path.join(projectRoot(), 'dist', 'bench', 'payments', 'apps', `${app}.js`), env);
   }
 

@@ -117,7 +117,7 @@ async function reportQueries(staff: Staff, { payer }: Sample, now: number): Prom
     [`${route} by event at a time`, `/finance/${route}?basis=event&at=${iso(now - 12.3 * DAY_MS)}`],
   ]);
   const wallets = `/finance/revenue?${month}&group_by=wallet`;
-  const sandboxes = `/finance/margin/sandboxes?from=${iso(now - 29 * DAY_MS).slice(0, 10)}&to=${iso(now - 14 * DAY_MS).slice(0, 10)}&limit=200`;
+  const sandboxes = `/finance/margin/sandboxes?from=${iso(now - 29 * DAY_MS).slice(0, 10)}&to=${iso(now - 14 * DAY_MS).slice(0, 10)}`;
   return [
     ...balances,
     ['revenue by day', `/finance/revenue?${month}`],
@@ -129,7 +129,7 @@ async function reportQueries(staff: Staff, { payer }: Sample, now: number): Prom
     ['revenue of a wallet by day', `/finance/revenue?${month}&group_by=day,operation&wallet=${payer}`],
     ['margin by operation', `/finance/margin/operations?${month}`],
     ['margin by sandbox', `/finance/margin/sandboxes?${month}&limit=200`],
-    ['margin by sandbox, deep page', `${sandboxes}&cursor=${await cursorOf(staff, sandboxes)}`],
+    ['margin by sandbox, deep page', `${sandboxes}&limit=200&cursor=${await cursorOf(staff, sandboxes)}`],
     ['ageing', '/finance/ageing'],
     ['periods', '/finance/periods'],
   ];

@@ -1,13 +1,10 @@
 import { table } from '../report';
-import type { ExportRun } from './exports';
 import type { Findings } from './run';
 
 export const P95_LIMIT_MS = 150;
 export const RECONCILIATION_LIMIT_MS = 60_000;
 /** The process that sends a file may grow by its buffers and by what its collector leaves lying about, not by what it sends. */
 export const RSS_LIMIT_MIB = 150;
-/** A month may take this much more memory than a tenth of it: that is noise, and no part of what is sent. */
-export const MONTH_GROWTH_LIMIT_MIB = 50;
 /** Larger tables have deeper indexes and colder pages; what must not happen is that the time follows the number of rows. */
 export const WRITE_GROWTH_LIMIT = 1.2;
 
@@ -31,7 +28,9 @@ const below = (what: string, unit: string, ours: number, limit: number): Verdict
 export function verdictsOf({ queries, exports, reconciliation, writes }: Findings): Verdict[] {
   return [
     ...queries.map(({ name, p95Ms }) => below(`query, p95: ${name}`, 'ms', p95Ms, P95_LIMIT_MS)),
-    ...exports.filter(({ days }) => days > 3).flatMap((month) => exportVerdicts(month, exports)),
+    ...exports.map(({ file, days, rssGrowthMib }) =>
+      below(`${file} of ${days} days: growth of the process`, 'MiB', rssGrowthMib, RSS_LIMIT_MIB),
+    ),
     ...(reconciliation === null
       ? []
       : [
@@ -52,17 +51,6 @@ export function verdictsOf({ queries, exports, reconciliation, writes }: Finding
             WRITE_GROWTH_LIMIT,
           ),
         ]),
-  ];
-}
-
-function exportVerdicts(month: ExportRun, exports: readonly ExportRun[]): Verdict[] {
-  const tenth = exports.find(({ file, days }) => file === month.file && days < month.days);
-  const more = month.heapPeakMib - (tenth?.heapPeakMib ?? 0);
-  return [
-    below(`${month.file} of a month: growth of the process`, 'MiB', month.rssGrowthMib, RSS_LIMIT_MIB),
-    ...(tenth === undefined
-      ? []
-      : [below(`${month.file}: heap of a month above that of three days`, 'MiB', more, MONTH_GROWTH_LIMIT_MIB)]),
   ];
 }
 
