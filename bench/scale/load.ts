@@ -52,6 +52,7 @@ export async function loadMonth(ownerUrl: string, payments: number, say: (line: 
       await timed(client, 'check_ms', () => verify(client, ownerUrl));
       await client.query('UPDATE bench.load SET is_complete = true');
     }
+    await foldAll(ownerUrl); // what an earlier run wrote, if this database is kept
     return await describe(client);
   } finally {
     await client.end();

@@ -4,7 +4,7 @@ export const CALLS_PER_SANDBOX = 10;
 export const ON_THEIR_WAY = 300;
 export const PAYMENTS_PER_WALLET = 500;
 
-export const walletsOf = (payments: number): number => Math.max(10, Math.ceil(payments / PAYMENTS_PER_WALLET));
+export const walletsOf = (payments: number): number => Math.max(11, Math.ceil(payments / PAYMENTS_PER_WALLET));
 export const priceOf = (i: number): number => (i % CALLS_PER_SANDBOX === 0 ? 10_000 : 1_000);
 export const excessOf = (i: number): number => (i % 100 === 7 ? 200 : 0);
 

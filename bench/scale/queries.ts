@@ -176,7 +176,7 @@ export async function measureQueries(staff: Staff, queries: readonly Query[], ti
   const results: QueryTime[] = [];
   for (const [name, path] of queries) {
     let bytes = 0;
-    for (let n = 0; n < WARM_UP; n++) bytes = (await fetchText(staff, path)).length;
+    for (let n = 0; n < Math.min(WARM_UP, times); n++) bytes = (await fetchText(staff, path)).length;
     const tookMs: number[] = [];
     for (let n = 0; n < times; n++) {
       const startedAt = performance.now();
