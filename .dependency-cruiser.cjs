@@ -15,13 +15,13 @@ module.exports = {
     {
       name: 'domain-is-pure',
       comment:
-        'A domain imports its own files, the error types and the shared kernel of operations; no I/O and no framework. crypto is there for hashes.',
+        'A domain imports its own files, the error types, hashes and the shared kernel of operations; no I/O and no framework. crypto is there for hashes.',
       severity: 'error',
       from: { path: layer('domain') },
       to: {
         pathNot: [
           layer('domain'),
-          '^libs/platform/(errors|operations)/',
+          '^libs/platform/(errors|hashing|operations)/',
           '^libs/platform/config/networks\\.ts$',
           '^node_modules/(viem|zod|@noble)/',
           '^crypto$',

@@ -1,4 +1,4 @@
-import { keccak256, parseTransaction } from 'viem';
+import { parseTransaction } from 'viem';
 import { privateKeyToAccount, type PrivateKeyAccount } from 'viem/accounts';
 import { resultOf, type JsonRpc, type RpcAnswer, type RpcCall } from '@tollbox/platform/chain/json-rpc';
 import { isNonceDecided } from '@tollbox/platform/chain/node-words';
@@ -14,6 +14,7 @@ import type {
 } from '../application/ports/settlement-wallet';
 import { MULTICALL3, type Hex, type Network } from '../domain/networks';
 import { accountsWithCode, codeSizesCall } from './code-sizes';
+import { signEip1559 } from './eip1559';
 import { authorizationStateCall, decodeAggregate3, encodeAggregate3, revertText, type Call } from './multicall';
 import { toMinedTransaction } from './receipts';
 import { transferCallData } from './transfer-call';
@@ -157,17 +158,17 @@ export class RpcSettlementWallet implements SettlementWallet {
   }
 
   private async sign({ to, data, gasLimit }: Content, evmNonce: bigint, fees: FeeQuote): Promise<SignedTransaction> {
-    const raw = await this.account.signTransaction({
-      type: 'eip1559',
+    const signed = await signEip1559(this.account, {
       chainId: this.network.chainId,
-      to,
-      data,
-      nonce: Number(evmNonce),
-      gas: gasLimit,
-      maxFeePerGas: fees.maxFeePerGasWei,
+      nonce: evmNonce,
       maxPriorityFeePerGas: fees.maxPriorityFeePerGasWei,
+      maxFeePerGas: fees.maxFeePerGasWei,
+      gas: gasLimit,
+      to,
+      value: 0n,
+      data,
     });
-    return { raw, hash: keccak256(raw), gasLimit, fees };
+    return { ...signed, gasLimit, fees };
   }
 }
 
