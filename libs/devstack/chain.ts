@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { Address, encodeDeployData, encodeFunctionData, erc20Abi, getAddress, Hex } from 'viem';
+import { Address, encodeDeployData, encodeFunctionData, erc20Abi, getAddress, Hex, keccak256, pad, stringToBytes } from 'viem';
 import { mnemonicToAccount } from 'viem/accounts';
 import { DEV_MNEMONIC, devPrivateKey } from '@tollbox/platform/config/dev-keys';
 import { NETWORKS } from '@tollbox/platform/config/networks';
@@ -23,6 +23,13 @@ export const USDC_ADDRESS: Readonly<Record<DevChainId, Address>> = {
 };
 export const MULTICALL3_ADDRESS: Address = '0xcA11bde05977b3631167028862bE2a173976CA11';
 
+/** Where the token's code stands; at the token's own address is a proxy, as on the real networks. */
+const USDC_IMPLEMENTATION: Address = '0x00000000000000000000000000000000da000001';
+const PROXY_SLOTS = {
+  admin: keccak256(stringToBytes('org.zeppelinos.proxy.admin')),
+  implementation: keccak256(stringToBytes('org.zeppelinos.proxy.implementation')),
+} as const;
+
 export interface DevAccount {
   readonly address: Address;
   readonly privateKey: Hex;
@@ -34,7 +41,14 @@ export function devAccount(index: number): DevAccount {
 }
 
 /** Who uses which of the chain's accounts, so that no two parts share a transaction nonce. */
-export const DEV_ACCOUNT_INDEX = { settlement: 0, agents: [1, 2, 3, 4, 5], refunds: 7, payTo: 8, minter: 9 } as const;
+export const DEV_ACCOUNT_INDEX = {
+  settlement: 0,
+  agents: [1, 2, 3, 4, 5],
+  tokenAdmin: 6,
+  refunds: 7,
+  payTo: 8,
+  minter: 9,
+} as const;
 
 export interface ChainOptions {
   /** A directory of the caller that lives as long as the chain; stop() removes `<directory>/chain`. */
@@ -157,7 +171,11 @@ class AnvilChain implements Chain {
 
   async installContracts(): Promise<void> {
     const contracts = await devContracts();
-    await this.rpc('anvil_setCode', [this.usdc, contracts.DevUsdc.deployedBytecode]);
+    await this.rpc('anvil_setCode', [USDC_IMPLEMENTATION, contracts.DevUsdc.deployedBytecode]);
+    await this.rpc('anvil_setCode', [this.usdc, contracts.DevUsdcProxy.deployedBytecode]);
+    const admin = devAccount(DEV_ACCOUNT_INDEX.tokenAdmin).address;
+    await this.rpc('anvil_setStorageAt', [this.usdc, PROXY_SLOTS.implementation, pad(USDC_IMPLEMENTATION)]);
+    await this.rpc('anvil_setStorageAt', [this.usdc, PROXY_SLOTS.admin, pad(admin)]);
     await this.rpc('anvil_setCode', [MULTICALL3_ADDRESS, contracts.DevMulticall3.deployedBytecode]);
   }
 

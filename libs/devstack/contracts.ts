@@ -17,6 +17,7 @@ export interface ContractArtifact {
 
 export interface DevContracts {
   readonly DevUsdc: ContractArtifact;
+  readonly DevUsdcProxy: ContractArtifact;
   readonly DevMulticall3: ContractArtifact;
   readonly DevSmartWallet: ContractArtifact;
 }

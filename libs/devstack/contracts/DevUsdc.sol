@@ -6,8 +6,9 @@ interface IContractWallet {
 }
 
 /// USDC for a development chain: EIP-20 and EIP-3009 as the real token behaves, with its revert texts, at the real
-/// token's address. The code is placed there without a constructor, so it has no immutables and works anywhere.
-/// Unlike the real token, anyone may mint, pause and blacklist: a test has to be able to.
+/// token's address, behind a proxy (DevUsdcProxy) and with the blacklist in the top bit of the balance, as the real token
+/// has it since 2.2: gas is spent where the real one spends it. Code is placed without a constructor, so there are no
+/// immutables. Unlike the real token, anyone may mint, pause and blacklist: a test has to be able to.
 contract DevUsdc {
     string public constant symbol = "USDC";
     string public constant version = "2";
@@ -25,12 +26,12 @@ contract DevUsdc {
 
     uint256 private constant HALF_CURVE_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0;
     uint256 private constant BASE_SEPOLIA = 84532;
+    uint256 private constant BLACKLISTED = 1 << 255;
 
     uint256 public totalSupply;
     bool public paused;
-    mapping(address => uint256) public balanceOf;
+    mapping(address => uint256) private balanceAndBlacklistStates;
     mapping(address => mapping(address => uint256)) public allowance;
-    mapping(address => bool) public isBlacklisted;
     mapping(address => mapping(bytes32 => bool)) public authorizationState;
 
     struct Authorization {
@@ -58,7 +59,7 @@ contract DevUsdc {
     }
 
     modifier notBlacklisted(address account) {
-        require(!isBlacklisted[account], "Blacklistable: account is blacklisted");
+        require(!isBlacklisted(account), "Blacklistable: account is blacklisted");
         _;
     }
 
@@ -80,12 +81,16 @@ contract DevUsdc {
         );
     }
 
+    function isBlacklisted(address account) public view returns (bool) {
+        return balanceAndBlacklistStates[account] & BLACKLISTED != 0;
+    }
+
     // What only a development token lets everybody do.
 
     function mint(address to, uint256 amount) external returns (bool) {
         require(to != address(0), "FiatToken: mint to the zero address");
         totalSupply += amount;
-        balanceOf[to] += amount;
+        _setBalance(to, balanceOf(to) + amount);
         emit Mint(msg.sender, to, amount);
         emit Transfer(address(0), to, amount);
         return true;
@@ -102,16 +107,20 @@ contract DevUsdc {
     }
 
     function blacklist(address account) external {
-        isBlacklisted[account] = true;
+        balanceAndBlacklistStates[account] |= BLACKLISTED;
         emit Blacklisted(account);
     }
 
     function unBlacklist(address account) external {
-        isBlacklisted[account] = false;
+        balanceAndBlacklistStates[account] &= ~BLACKLISTED;
         emit UnBlacklisted(account);
     }
 
     // EIP-20.
+
+    function balanceOf(address account) public view returns (uint256) {
+        return balanceAndBlacklistStates[account] & ~BLACKLISTED;
+    }
 
     function approve(address spender, uint256 value)
         external
@@ -297,10 +306,16 @@ contract DevUsdc {
     function _transfer(address from, address to, uint256 value) private {
         require(from != address(0), "ERC20: transfer from the zero address");
         require(to != address(0), "ERC20: transfer to the zero address");
-        uint256 balance = balanceOf[from];
+        uint256 balance = balanceOf(from);
         require(value <= balance, "ERC20: transfer amount exceeds balance");
-        balanceOf[from] = balance - value;
-        balanceOf[to] += value;
+        _setBalance(from, balance - value);
+        _setBalance(to, balanceOf(to) + value);
         emit Transfer(from, to, value);
+    }
+
+    /// Nobody on the blacklist moves money; only minting reaches such an account, and it stays on the list.
+    function _setBalance(address account, uint256 value) private {
+        require(value < BLACKLISTED, "FiatTokenV2_2: Balance exceeds (2^255 - 1)");
+        balanceAndBlacklistStates[account] = (balanceAndBlacklistStates[account] & BLACKLISTED) | value;
     }
 }
