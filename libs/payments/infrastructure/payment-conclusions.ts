@@ -78,15 +78,16 @@ export class PaymentConclusions {
   }
 
   private async queueAll(client: PoolClient, items: readonly Completion[]): Promise<ReadonlyMap<string, PaymentMoneyRow>> {
+    // Not prepared, for the reason that settlement verdicts are not: the plan has to know how large the table is.
     const { rows } = await client.query<PaymentMoneyRow>({
-      name: 'payments.complete_all',
       text: `WITH item AS (
-        SELECT * FROM json_to_recordset($1::json) AS item (id uuid, attempt int, holder text, status int, body text, retention_ms double precision)
+        SELECT * FROM json_to_recordset($1::json) AS item (id uuid, attempt int, holder text, status int, body text, retention_ms double precision,
+          from_state text)
       ), done AS (
         UPDATE payments SET state = 'queued', executed_at = now(), queued_at = now(), answer_status = item.status,
           answer_body = convert_to(item.body, 'UTF8'), lease_holder = NULL, lease_expires_at = NULL,
           answer_expires_at = ${VALID_UNTIL} + make_interval(secs => item.retention_ms / 1000)
-        FROM item WHERE payments.id = item.id AND payments.state = 'claimed' AND payments.attempt = item.attempt
+        FROM item WHERE payments.id = item.id AND payments.state = item.from_state AND payments.attempt = item.attempt
           AND payments.lease_holder = item.holder
         RETURNING payments.id, payments.attempt, item.holder, item.status, operation, operation_id, payer, amount_atomic, price_atomic, round, settlement_mode, rail
       ), events AS (
@@ -115,11 +116,11 @@ export class PaymentConclusions {
         name: 'payments.void_all',
         text: `WITH item AS (
           SELECT * FROM json_to_recordset($1::json) AS item (id uuid, attempt int, holder text, status int, body text, code text,
-            retryable boolean, actor text)
+            retryable boolean, actor text, from_state text)
         ), done AS (
           UPDATE payments SET state = 'voided', void_code = item.code, void_retryable = item.retryable, answer_status = item.status,
             answer_body = convert_to(item.body, 'UTF8'), answer_expires_at = ${VALID_UNTIL}, lease_holder = NULL, lease_expires_at = NULL
-          FROM item WHERE payments.id = item.id AND payments.state = 'claimed' AND payments.attempt = item.attempt
+          FROM item WHERE payments.id = item.id AND payments.state = item.from_state AND payments.attempt = item.attempt
             AND payments.lease_holder = item.holder
           RETURNING payments.id, payments.attempt, item.actor, item.code, item.retryable
         ), events AS (
@@ -143,7 +144,16 @@ export class PaymentConclusions {
   }
 }
 
-const identity = ({ paymentId, attempt, leaseHolder }: ClaimRef) => ({ id: paymentId, attempt, holder: leaseHolder });
+/**
+ * The state is part of each row, because as a constant it would match the index of all claims, which holds those that
+ * ended since the last vacuum too.
+ */
+const identity = ({ paymentId, attempt, leaseHolder }: ClaimRef) => ({
+  id: paymentId,
+  attempt,
+  holder: leaseHolder,
+  from_state: 'claimed',
+});
 
 /** Calls on credit change their wallet's account; batches take those rows in one order, so that none waits for another in a ring. */
 async function lockCreditAccounts(client: PoolClient, items: readonly { readonly claim: ClaimRef }[]): Promise<void> {

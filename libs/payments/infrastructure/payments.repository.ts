@@ -145,7 +145,7 @@ export class PaymentsRepository implements PaymentStore {
   async purgeAnswers(limit: number): Promise<number> {
     const { rowCount } = await this.pool.query(
       `UPDATE payments SET answer_body = NULL WHERE id IN (SELECT id FROM payments WHERE answer_body IS NOT NULL
-         AND answer_expires_at < now() AND state NOT IN ('claimed', 'queued', 'broadcast', 'unknown') LIMIT $1)`,
+         AND answer_expires_at < now() AND state NOT IN ('claimed', 'queued', 'broadcast', 'unknown') ORDER BY answer_expires_at LIMIT $1)`,
       [limit],
     );
     return rowCount ?? 0;

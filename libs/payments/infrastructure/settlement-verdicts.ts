@@ -148,9 +148,9 @@ export class SettlementVerdicts {
     ours: OurTransaction | null,
   ): Promise<readonly Verdict[]> {
     if (verdicts.length === 0) return [];
+    // Not a prepared statement: its kept plan would be the one of a table that was small, which reads all of a large one.
     const inclusions = verdicts.map((verdict) => (verdict.to === 'settled' ? verdict.inclusion : null));
     const { rows } = await client.query<{ id: string }>({
-      name: 'settlement.apply',
       text: `WITH verdict AS (
           SELECT * FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[])
             AS row (id, from_state, round, to_state, reason, hash, block_number, block_hash)
