@@ -2,9 +2,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { stateDirectory } from '@tollbox/devstack/paths';
 import { describeMachine, loadAverage } from '../machine';
+import { chooseLayout, type Layout } from './cores';
 import { measureGas } from './gas';
 import { type Contest, earlyShare, Ledgered, measureFree, measureLatency, measurePaid, measureUnpaid, warmUp } from './measure';
 import { planFrom, USAGE, type Plan } from './options';
+import type { MoneyCheck } from './money';
 import { moneyLines, processTable, reconciliationLine, verdictsOf, verdictTable, type Findings, type Verdict } from './report';
 import { reconcileReal } from './reconcile';
 import { World } from './world';
@@ -30,32 +32,38 @@ async function contest(name: string, work: () => Promise<Contest>): Promise<Cont
   return result;
 }
 
-async function measureAll(world: World): Promise<Findings> {
-  const { latencyMs, blockTime: slow } = world.plan;
-  const money = new Ledgered(world);
-  const peer = await timed('the official server', () => world.startPeer());
-  const half = (perSecond: number) => ({ perSecond: perSecond / 2, forMs: latencyMs });
+const half = ({ plan }: World, perSecond: number) => ({ perSecond: perSecond / 2, forMs: plan.latencyMs });
 
-  const confirming = await world.startOurs('confirm');
-  await timed('warm-up', () => warmUp(world, money, [confirming, peer]));
-  const unpaid = await contest('unpaid', () => measureUnpaid(world, [confirming, peer]));
-  const confirm = await contest('confirm', () => measurePaid(world, money, 'confirm', [confirming, peer]));
-  const halfConfirm = await timed('confirm at half of the peak', () =>
-    measureLatency(world, money, 'confirm, half', confirming, half(confirm.ours.perSecond)),
+type Confirmed = Pick<Findings, 'unpaid' | 'confirm'> & { readonly half: Pick<Findings['half'], 'confirm' | 'peer'> };
+type Early = Pick<Findings, 'optimistic' | 'gas' | 'blockTime' | 'reconciliation'> & { readonly half: Pick<Findings['half'], 'optimistic'> };
+
+async function measureConfirmed(world: World, money: Ledgered): Promise<Confirmed> {
+  const peer = await timed('the official server', () => world.startPeer());
+  const ours = await world.startOurs('confirm');
+  await timed('warm-up', () => warmUp(world, money, [ours, peer]));
+  const unpaid = await contest('unpaid', () => measureUnpaid(world, [ours, peer]));
+  const confirm = await contest('confirm', () => measurePaid(world, money, 'confirm', [ours, peer]));
+  const halfOurs = await timed('confirm at half of the peak', () =>
+    measureLatency(world, money, 'confirm, half', ours, half(world, confirm.ours.perSecond)),
   );
   const halfPeer = await timed('the official server at half of its peak', () =>
-    measureLatency(world, money, 'half', peer, half(confirm.peer.perSecond)),
+    measureLatency(world, money, 'half', peer, half(world, confirm.peer.perSecond)),
   );
+  return { unpaid, confirm, half: { confirm: halfOurs, peer: halfPeer } };
+}
 
+async function measureEarly(world: World, money: Ledgered): Promise<Early> {
+  const { blockTime: slow } = world.plan;
+  const peer = await timed('the official server', () => world.startPeer());
   const ours = await world.startOurs('optimistic');
-  await timed('warm-up', () => warmUp(world, money, [ours]));
-  const optimisticSince = new Date();
+  await timed('warm-up', () => warmUp(world, money, [ours, peer]));
+  const since = new Date();
   const optimistic = await contest('optimistic', () => measurePaid(world, money, 'optimistic', [ours, peer]));
-  const early = await earlyShare(world, optimisticSince);
+  const early = await earlyShare(world, since);
   say(`    answered before settlement: ${(early * 100).toFixed(1)} %`);
   if (early < MIN_EARLY_SHARE) throw new Error('the optimistic scenario was answered after settlement');
-  const halfOptimistic = await timed('optimistic at half of the peak', () =>
-    measureLatency(world, money, 'optimistic, half', ours, half(optimistic.ours.perSecond)),
+  const halfOurs = await timed('optimistic at half of the peak', () =>
+    measureLatency(world, money, 'optimistic, half', ours, half(world, optimistic.ours.perSecond)),
   );
   const gas = await timed('gas', () => measureGas(world, money, ours));
 
@@ -70,25 +78,47 @@ async function measureAll(world: World): Promise<Findings> {
   await world.chain.setBlockTime(null);
   await world.stopOurs();
   const reconciliation = await timed('reconciliation', () => reconcileReal(world));
-  const halves = { confirm: halfConfirm, optimistic: halfOptimistic, peer: halfPeer };
-  return { confirm, optimistic, unpaid, half: halves, blockTime, gas, money: money.checks, reconciliation };
+  return { optimistic, gas, blockTime, reconciliation, half: { optimistic: halfOurs } };
 }
 
-async function run(plan: Plan): Promise<{ findings: Findings; cores: string }> {
-  const ending = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(signal, () => ending.abort(new Error(`ended by ${signal}`)));
-  const world = await timed('boot', () => World.open(plan, ending, (line) => say(`  ${line}`)));
-  const { layout } = world;
-  const cores = layout === null ? 'not bound' : `servers on core ${layout.servers}, everything else on core ${layout.load}`;
+interface Measured<T> {
+  readonly findings: T;
+  readonly money: readonly MoneyCheck[];
+}
+
+/**
+ * Measures in a world of its own. A development chain computes the root of its whole state for every block, so what one
+ * scenario leaves behind would be paid for by the next one.
+ */
+async function inWorld<T>(
+  plan: Plan,
+  layout: Layout | null,
+  ending: AbortController,
+  measure: (world: World, money: Ledgered) => Promise<T>,
+): Promise<Measured<T>> {
+  const world = await timed('boot', () => World.open(plan, layout, ending, (line) => say(`  ${line}`)));
+  const money = new Ledgered(world);
   try {
-    return { findings: await measureAll(world), cores };
+    return { findings: await measure(world, money), money: money.checks };
   } catch (error) {
     if (world.logLines.length > 0) console.error(`\nLast lines of the logs:\n${world.logLines.join('\n')}`);
     throw error;
   } finally {
     await timed('stopping', () => world.close());
   }
+}
+
+async function run(plan: Plan): Promise<{ findings: Findings; cores: string }> {
+  const ending = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => ending.abort(new Error(`ended by ${signal}`)));
+  const layout = await chooseLayout();
+  const cores = layout === null ? 'not bound' : `servers on core ${layout.servers}, everything else on core ${layout.load}`;
+  const confirmed = await inWorld(plan, layout, ending, measureConfirmed);
+  const early = await inWorld(plan, layout, ending, measureEarly);
+  const halves = { ...confirmed.findings.half, ...early.findings.half };
+  const money = [...confirmed.money, ...early.money];
+  return { findings: { ...confirmed.findings, ...early.findings, half: halves, money }, cores };
 }
 
 function write(startedAt: Date, content: object): string {

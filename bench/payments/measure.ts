@@ -1,10 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { addCpu, type CpuTimes } from '../cpu';
 import { quantile } from '../stats';
 import { requestBytes } from './connection';
 import { runClosedLoop, runOpenLoop, type LoadResult } from './load';
 import { compareMoney, drained, readMoney, type MoneyCheck } from './money';
 import { signPayment } from './wallets';
-import { FREE_PATH, PAID_PATH, type Server, type World } from './world';
+import { FREE_PATH, LOAD_SIDE, PAID_PATH, type Server, type World } from './world';
 
 /** What one block, or the median of several, says of a server. */
 export interface Throughput {
@@ -13,6 +14,8 @@ export interface Throughput {
   /** CPU milliseconds of all processes of the server for each counted call. */
   readonly cpuMsPerCall: number;
   readonly cpuMsByProcess: Readonly<Record<string, number>>;
+  /** The same of PostgreSQL, chain and load generator, which no server is charged for: it says which core is the limit. */
+  readonly loadSideMsByProcess: Readonly<Record<string, number>>;
   readonly calls: number;
   readonly failures: number;
 }
@@ -78,43 +81,40 @@ export class Ledgered {
   }
 }
 
-function throughputOf(
-  server: Server,
-  result: LoadResult,
-  elapsedMs: number,
-  cpuMs: Readonly<Record<string, number>>,
-): Throughput {
+function throughputOf(server: Server, result: LoadResult, elapsedMs: number, cpuMs: CpuTimes): Throughput {
   const calls = result.latenciesMs.length;
-  const byProcess = Object.entries(cpuMs).map(([name, ms]) => [name, ms / calls] as const);
+  const perCall = (names: readonly string[]) => names.map((name) => [name, (cpuMs[name] ?? 0) / calls] as const);
+  const byProcess = perCall(Object.keys(server.pids));
   return {
     server: server.name,
     perSecond: (calls / elapsedMs) * 1_000,
     cpuMsPerCall: byProcess.reduce((sum, [, ms]) => sum + ms, 0),
     cpuMsByProcess: Object.fromEntries(byProcess),
+    loadSideMsByProcess: Object.fromEntries(perCall(LOAD_SIDE)),
     calls,
     failures: failuresOf(result),
   };
 }
 
-/** CPU milliseconds that the processes of a server used in `work`. */
-async function withCpu<T>(server: Server, work: () => Promise<T>): Promise<{ value: T; cpuMs: Record<string, number> }> {
+/** CPU milliseconds that each process used in `work`. */
+async function withCpu<T>(server: Server, work: () => Promise<T>): Promise<{ value: T; cpuMs: CpuTimes }> {
   const before = server.cpu.read();
   const value = await work();
   const after = server.cpu.read();
-  const names = Object.keys(server.pids);
-  return { value, cpuMs: Object.fromEntries(names.map((name) => [name, (after[name] ?? 0) - (before[name] ?? 0)])) };
+  return { value, cpuMs: addCpu({}, before, after) };
 }
 
 const medianOf = (blocks: readonly Throughput[]): Throughput => {
   const first = blocks[0]!;
   const sum = (pick: (block: Throughput) => number) => blocks.reduce((total, block) => total + pick(block), 0);
+  const medians = (pick: (block: Throughput) => Readonly<Record<string, number>>) =>
+    Object.fromEntries(Object.keys(pick(first)).map((name) => [name, median(blocks.map((block) => pick(block)[name] ?? 0))]));
   return {
     server: first.server,
     perSecond: median(blocks.map(({ perSecond }) => perSecond)),
     cpuMsPerCall: median(blocks.map(({ cpuMsPerCall }) => cpuMsPerCall)),
-    cpuMsByProcess: Object.fromEntries(
-      Object.keys(first.cpuMsByProcess).map((name) => [name, median(blocks.map((block) => block.cpuMsByProcess[name] ?? 0))]),
-    ),
+    cpuMsByProcess: medians(({ cpuMsByProcess }) => cpuMsByProcess),
+    loadSideMsByProcess: medians(({ loadSideMsByProcess }) => loadSideMsByProcess),
     calls: sum(({ calls }) => calls),
     failures: sum(({ failures }) => failures),
   };
@@ -221,11 +221,19 @@ export async function measureFree(
   return latencyOf(server, perSecond, await runOpenLoop(requests, options));
 }
 
-/** Every payer pays once, so that the code is warm and every wallet has a settled payment (what optimistic calls ask for). */
+const WARM_UP_CALLS = { ours: 2_048, peer: 128 } as const;
+
+/** Until the code is warm, and every wallet has a settled payment: what optimistic calls ask for. */
 export async function warmUp(world: World, money: Ledgered, servers: readonly Server[]): Promise<void> {
   for (const server of servers) {
-    const requests = paidRequests(world, server, server.name === 'ours' ? world.payers.length : 64);
-    const options = { url: server.url, expectedStatus: 200, maxMs: 120_000, signal: world.signal, callers: 16 };
+    const requests = paidRequests(world, server, WARM_UP_CALLS[server.name]);
+    const options = {
+      url: server.url,
+      expectedStatus: 200,
+      maxMs: 120_000,
+      signal: world.signal,
+      callers: world.plan.callers[server.name],
+    };
     await money.paid('warm-up', server, () => runClosedLoop(requests, options));
     await pause(100);
   }

@@ -4,18 +4,22 @@ import type { Server, World } from './world';
 const DRAIN_WITHIN_MS = 60_000;
 const LOOK_AGAIN_MS = 25;
 
-// `executed` is a state of versions without a journal; payments move from claimed to queued at once otherwise.
-const UNDECIDED = `SELECT count(*)::int AS count FROM payments WHERE state IN ('claimed', 'executed', 'queued', 'broadcast', 'unknown')`;
+const LIVE = `FROM payments WHERE state IN ('claimed', 'queued', 'broadcast', 'unknown')`;
+// Asked again and again beside what is measured, so it has to be cheap: by the index of the live payments.
+const ANY_UNDECIDED = `SELECT EXISTS (SELECT 1 ${LIVE}) AS yes`;
+const UNDECIDED = `SELECT count(*)::int AS count ${LIVE}`;
 
 /** Waits until no payment of ours is under way: the clock of a scenario stops after it. */
 export async function drained(world: World): Promise<void> {
   const endsAt = performance.now() + DRAIN_WITHIN_MS;
   for (;;) {
     world.signal.throwIfAborted();
-    const { rows } = await world.database.query<{ count: number }>(UNDECIDED);
-    const count = rows[0]?.count ?? 0;
-    if (count === 0) return;
-    if (performance.now() > endsAt) throw new Error(`${count} payments are undecided ${DRAIN_WITHIN_MS} ms after the load`);
+    const { rows: any } = await world.database.query<{ yes: boolean }>(ANY_UNDECIDED);
+    if (any[0]?.yes === false) return;
+    if (performance.now() > endsAt) {
+      const { rows } = await world.database.query<{ count: number }>(UNDECIDED);
+      throw new Error(`${rows[0]?.count ?? 0} payments are undecided ${DRAIN_WITHIN_MS} ms after the load`);
+    }
     await pause(LOOK_AGAIN_MS);
   }
 }

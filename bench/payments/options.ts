@@ -23,8 +23,8 @@ const FULL: Plan = {
   name: 'full',
   profile: false,
   payers: 256,
-  rounds: 5,
-  blockMs: 6_000,
+  rounds: 4,
+  blockMs: 10_000,
   callers: { ours: 128, peer: 32, unpaid: 32 },
   latencyMs: 10_000,
   blockTime: { seconds: 2, perSecond: 20, forMs: 20_000 },
@@ -36,14 +36,14 @@ const QUICK: Plan = {
   ...FULL,
   name: 'quick',
   rounds: 2,
-  blockMs: 3_000,
+  blockMs: 6_000,
   latencyMs: 4_000,
   blockTime: { ...FULL.blockTime, forMs: 6_000 },
   singles: 3,
 };
 
 export const USAGE = `npm run bench -- payments [--quick] [--profile]
-  --quick     shorter blocks and fewer of them, about 90 s; the full run takes under 10 minutes
+  --quick     shorter blocks and fewer of them, about 2 minutes; the full run takes under 10 minutes
   --profile   writes CPU profiles of gateway and worker to .tollbox/bench/profiles`;
 
 /** Throws with a text for the user when an argument is not known. */

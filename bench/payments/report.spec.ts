@@ -6,6 +6,7 @@ const throughput = (server: 'ours' | 'peer', perSecond: number): Throughput => (
   perSecond,
   cpuMsPerCall: 1,
   cpuMsByProcess: {},
+  loadSideMsByProcess: {},
   calls: 100,
   failures: 0,
 });

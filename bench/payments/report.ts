@@ -3,6 +3,7 @@ import type { GasMeasurement } from './gas';
 import type { Contest, Latency } from './measure';
 import type { MoneyCheck } from './money';
 import type { RealReconciliation } from './reconcile';
+import { LOAD_SIDE } from './world';
 
 /** Everything that a run found out. */
 export interface Findings {
@@ -117,11 +118,20 @@ export function processTable({ confirm, optimistic, unpaid }: Findings): string 
     number(ours.cpuMsByProcess['gateway'] ?? 0),
     number(ours.cpuMsByProcess['worker'] ?? 0),
     number(peer.cpuMsPerCall),
+    ...LOAD_SIDE.map((name) => `${number(ours.loadSideMsByProcess[name] ?? 0)} / ${number(peer.loadSideMsByProcess[name] ?? 0)}`),
     String(ours.calls),
     `${peer.calls} (${peer.failures} failed)`,
   ];
   return table([
-    ['CPU ms a call', 'gateway', 'worker', 'official', 'calls of ours', 'calls of the official'],
+    [
+      'CPU ms a call',
+      'gateway',
+      'worker',
+      'official',
+      ...LOAD_SIDE.map((name) => `${name}: ours / official`),
+      'calls of ours',
+      'calls of the official',
+    ],
     row('confirm', confirm),
     row('optimistic', optimistic),
     row('unpaid', unpaid),

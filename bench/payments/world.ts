@@ -11,7 +11,7 @@ import { SupervisedProcess } from '@tollbox/devstack/supervised-process';
 import { Teardown } from '@tollbox/devstack/teardown';
 import { CpuMeter } from '../cpu';
 import { Connection, requestBytes } from './connection';
-import { chooseLayout, pin, type Layout } from './cores';
+import { pin, type Layout } from './cores';
 import { installPeer, PEER_ENTRY } from './peer';
 import type { Plan } from './options';
 import { fundedPayers, type Payer, type Terms } from './wallets';
@@ -34,6 +34,9 @@ export interface Server {
   readonly terms: Terms;
   readonly cpu: CpuMeter;
 }
+
+/** What shares the other core with the load generator. */
+export const LOAD_SIDE = ['PostgreSQL', 'chain', 'load generator'] as const;
 
 interface Child {
   readonly pid: number;
@@ -58,14 +61,14 @@ export class World {
     private readonly env: NodeJS.ProcessEnv,
     private readonly settlementPrivateKey: string,
     private readonly payTo: string,
+    private readonly loadSide: Readonly<Record<string, number>>,
     private readonly run: Run,
     private readonly teardown: Teardown,
     private readonly fail: (error: Error) => void,
   ) {}
 
-  static async open(plan: Plan, ending: AbortController, log: (line: string) => void): Promise<World> {
+  static async open(plan: Plan, layout: Layout | null, ending: AbortController, log: (line: string) => void): Promise<World> {
     await installPeer(log);
-    const layout = await chooseLayout();
     await clearLeftoverContainers(await clearLeftovers(log));
     const run = Run.open('bench');
     const teardown = new Teardown();
@@ -90,6 +93,7 @@ export class World {
         env,
         chain.settlementPrivateKey!,
         chain.payTo,
+        { PostgreSQL: database.pid!, chain: own.pid },
         run,
         teardown,
         fail,
@@ -187,7 +191,7 @@ export class World {
   private async describe(name: Server['name'], url: string, pids: Record<string, number>, payTo: string): Promise<Server> {
     const terms = await quote(url);
     if (terms.payTo.toLowerCase() !== payTo.toLowerCase()) throw new Error(`${name} asks to pay ${terms.payTo}`);
-    return { name, url, pids, terms, cpu: new CpuMeter(pids) };
+    return { name, url, pids, terms, cpu: new CpuMeter({ ...pids, ...this.loadSide }) };
   }
 }
 
