@@ -35,7 +35,9 @@ async function contest(name: string, work: () => Promise<Contest>): Promise<Cont
 const half = ({ plan }: World, perSecond: number) => ({ perSecond: perSecond / 2, forMs: plan.latencyMs });
 
 type Confirmed = Pick<Findings, 'unpaid' | 'confirm'> & { readonly half: Pick<Findings['half'], 'confirm' | 'peer'> };
-type Early = Pick<Findings, 'optimistic' | 'gas' | 'blockTime' | 'reconciliation'> & { readonly half: Pick<Findings['half'], 'optimistic'> };
+type Early = Pick<Findings, 'optimistic' | 'gas' | 'blockTime' | 'reconciliation'> & {
+  readonly half: Pick<Findings['half'], 'optimistic'>;
+};
 
 async function measureConfirmed(world: World, money: Ledgered): Promise<Confirmed> {
   const peer = await timed('the official server', () => world.startPeer());
