@@ -44,7 +44,7 @@ describe('a contract wallet that the settler cannot simulate', () => {
     await queued();
     world.startSettler();
     expect((await payHonestly()).kind).toBe('paid');
-    expect(await hostile).toMatchObject({ kind: 'refused', payment: { state: 'failed', failReason: 'out of gas' } });
+    expect(await hostile).toMatchObject({ kind: 'refused', payment: { state: 'failed', failReason: 'execution reverted' } });
     expect(world.problems).toEqual([]);
     await world.expectBooks([REFUSED, PAID]);
   });

@@ -5,27 +5,26 @@ export type LateOutcome<T> = { readonly ok: true; readonly value: T } | { readon
  * Waits for the work until the signal is aborted, then rejects with what `timeout` makes. The work itself goes on, because
  * a provider's calls cannot be cancelled, and `onLate` is told its outcome.
  */
-export function untilAborted<T>(
+export async function untilAborted<T>(
   signal: AbortSignal,
   timeout: () => Error,
   work: () => Promise<T>,
   onLate?: (outcome: LateOutcome<T>) => void,
 ): Promise<T> {
-  if (signal.aborted) return Promise.reject(timeout());
-  return new Promise<T>((resolve, reject) => {
-    const abort = (): void => reject(timeout());
-    signal.addEventListener('abort', abort, { once: true });
-    work().then(
-      (value) => {
-        signal.removeEventListener('abort', abort);
-        if (signal.aborted) onLate?.({ ok: true, value });
-        resolve(value);
-      },
-      (error: unknown) => {
-        signal.removeEventListener('abort', abort);
-        if (signal.aborted) onLate?.({ ok: false, error });
-        reject(error instanceof Error ? error : new Error(String(error)));
-      },
-    );
+  if (signal.aborted) throw timeout();
+  let onAbort = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(timeout());
+    signal.addEventListener('abort', onAbort, { once: true });
   });
+  const running = work();
+  void running.then(
+    (value) => signal.aborted && onLate?.({ ok: true, value }),
+    (error: unknown) => signal.aborted && onLate?.({ ok: false, error }),
+  );
+  try {
+    return await Promise.race([running, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
 }
