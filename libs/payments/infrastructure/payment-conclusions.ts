@@ -4,7 +4,7 @@ import type { Journal } from '@tollbox/ledger/infrastructure/journal';
 import { toPaymentMoney, type PaymentMoneyRow } from '@tollbox/ledger/infrastructure/payment-money';
 import { Batcher } from '@tollbox/platform/database/batcher';
 import { isRefusedByData } from '@tollbox/platform/database/sql-errors';
-import { inTransaction } from '@tollbox/platform/database/transaction';
+import { BEGIN_BY_INDEX, inTransaction } from '@tollbox/platform/database/transaction';
 import type { ClaimRef, VoidVerdict } from '../application/ports/payment-store';
 import type { StoredAnswer } from '../domain/payment';
 import { notifyPaymentsChanged, notifyQueued } from './payment-rows';
@@ -67,19 +67,23 @@ export class PaymentConclusions {
   }
 
   private completeAll(items: readonly Completion[]): Promise<boolean[]> {
-    return inTransaction(this.pool, async (client) => {
-      await lockCreditAccounts(client, items);
-      const done = await this.queueAll(client, items);
-      const postings = [...done.values()].flatMap((row) => executed(toPaymentMoney(row)));
-      await this.journal.append(client, postings);
-      if (done.size > 0) await notifyQueued(client);
-      return items.map(({ claim }) => done.has(claim.paymentId));
-    });
+    return inTransaction(
+      this.pool,
+      async (client) => {
+        await lockCreditAccounts(client, items);
+        const done = await this.queueAll(client, items);
+        const postings = [...done.values()].flatMap((row) => executed(toPaymentMoney(row)));
+        await this.journal.append(client, postings);
+        if (done.size > 0) await notifyQueued(client);
+        return items.map(({ claim }) => done.has(claim.paymentId));
+      },
+      BEGIN_BY_INDEX,
+    );
   }
 
   private async queueAll(client: PoolClient, items: readonly Completion[]): Promise<ReadonlyMap<string, PaymentMoneyRow>> {
-    // Not prepared, for the reason that settlement verdicts are not: the plan has to know how large the table is.
     const { rows } = await client.query<PaymentMoneyRow>({
+      name: 'payments.complete_all',
       text: `WITH item AS (
         SELECT * FROM json_to_recordset($1::json) AS item (id uuid, attempt int, holder text, status int, body text, retention_ms double precision,
           from_state text)
@@ -110,11 +114,13 @@ export class PaymentConclusions {
   }
 
   private voidAll(items: readonly Voiding[]): Promise<boolean[]> {
-    return inTransaction(this.pool, async (client) => {
-      await lockCreditAccounts(client, items);
-      const { rows } = await client.query<{ id: string }>({
-        name: 'payments.void_all',
-        text: `WITH item AS (
+    return inTransaction(
+      this.pool,
+      async (client) => {
+        await lockCreditAccounts(client, items);
+        const { rows } = await client.query<{ id: string }>({
+          name: 'payments.void_all',
+          text: `WITH item AS (
           SELECT * FROM json_to_recordset($1::json) AS item (id uuid, attempt int, holder text, status int, body text, code text,
             retryable boolean, actor text, from_state text)
         ), done AS (
@@ -128,19 +134,21 @@ export class PaymentConclusions {
           SELECT id, attempt, 'voided', 'claimed', 'voided', actor, jsonb_build_object('code', code, 'retryable', retryable) FROM done
         )
         SELECT id FROM done`,
-        values: [
-          JSON.stringify(
-            items.map(({ claim, verdict: { code, retryable, answer, actor } }) => ({
-              ...identity(claim),
-              ...{ status: answer.status, body: answer.body.toString('utf8'), code, retryable, actor },
-            })),
-          ),
-        ],
-      });
-      const done = new Set(rows.map(({ id }) => id));
-      await notifyPaymentsChanged(client, [...done]);
-      return items.map(({ claim }) => done.has(claim.paymentId));
-    });
+          values: [
+            JSON.stringify(
+              items.map(({ claim, verdict: { code, retryable, answer, actor } }) => ({
+                ...identity(claim),
+                ...{ status: answer.status, body: answer.body.toString('utf8'), code, retryable, actor },
+              })),
+            ),
+          ],
+        });
+        const done = new Set(rows.map(({ id }) => id));
+        await notifyPaymentsChanged(client, [...done]);
+        return items.map(({ claim }) => done.has(claim.paymentId));
+      },
+      BEGIN_BY_INDEX,
+    );
   }
 }
 

@@ -3,7 +3,7 @@ import { fillerGas } from '@tollbox/ledger/domain/postings/gas';
 import { broadcast, expired, failed, gas, placeOf, requeued, settled } from '@tollbox/ledger/domain/postings/payment';
 import type { Posting } from '@tollbox/ledger/domain/posting';
 import type { Journal } from '@tollbox/ledger/infrastructure/journal';
-import { inTransaction } from '@tollbox/platform/database/transaction';
+import { BEGIN_BY_INDEX, inTransaction } from '@tollbox/platform/database/transaction';
 import type { MinedTransaction } from '../application/ports/evm-chain';
 import type { Verdict } from '../application/ports/settlement-store';
 import { shareOut } from '../domain/gas';
@@ -64,12 +64,16 @@ export class SettlementVerdicts {
 
   async decide(verdicts: readonly Verdict[]): Promise<number> {
     if (verdicts.length === 0) return 0;
-    return inTransaction(this.pool, async (client) => {
-      const changed = await this.apply(client, verdicts, null);
-      await this.journal.append(client, changed.flatMap(verdictPostings));
-      await this.tell(client, changed);
-      return changed.length;
-    });
+    return inTransaction(
+      this.pool,
+      async (client) => {
+        const changed = await this.apply(client, verdicts, null);
+        await this.journal.append(client, changed.flatMap(verdictPostings));
+        await this.tell(client, changed);
+        return changed.length;
+      },
+      BEGIN_BY_INDEX,
+    );
   }
 
   conclude(batchId: string, hash: Hex, mined: MinedTransaction, verdicts: readonly Verdict[]): Promise<boolean> {
@@ -123,7 +127,7 @@ export class SettlementVerdicts {
 
   private async unlessChanged(work: (client: PoolClient) => Promise<void>): Promise<boolean> {
     try {
-      await inTransaction(this.pool, work);
+      await inTransaction(this.pool, work, BEGIN_BY_INDEX);
       return true;
     } catch (error) {
       if (error instanceof ChangedMeanwhile) return false;
@@ -148,9 +152,9 @@ export class SettlementVerdicts {
     ours: OurTransaction | null,
   ): Promise<readonly Verdict[]> {
     if (verdicts.length === 0) return [];
-    // Not a prepared statement: its kept plan would be the one of a table that was small, which reads all of a large one.
     const inclusions = verdicts.map((verdict) => (verdict.to === 'settled' ? verdict.inclusion : null));
     const { rows } = await client.query<{ id: string }>({
+      name: 'settlement.apply',
       text: `WITH verdict AS (
           SELECT * FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[])
             AS row (id, from_state, round, to_state, reason, hash, block_number, block_hash)
