@@ -4,12 +4,23 @@ import { stateDirectory } from '@tollbox/devstack/paths';
 import { describeMachine, loadAverage } from '../machine';
 import { chooseLayout, type Layout } from './cores';
 import { measureGas } from './gas';
-import { type Contest, earlyShare, Ledgered, measureFree, measureLatency, measurePaid, measureUnpaid, warmUp } from './measure';
+import {
+  type Contest,
+  contestOf,
+  earlyShare,
+  Ledgered,
+  measureFree,
+  measureLatency,
+  measurePaid,
+  measureUnpaid,
+  type Throughput,
+  warmUp,
+} from './measure';
 import { planFrom, USAGE, type Plan } from './options';
 import type { MoneyCheck } from './money';
 import { moneyLines, processTable, reconciliationLine, verdictsOf, verdictTable, type Findings, type Verdict } from './report';
 import { reconcileReal } from './reconcile';
-import { World } from './world';
+import { type Server, type SettlementPolicy, World } from './world';
 
 /** The caps may hold a few calls back; a scenario in which they hold back more is another scenario. */
 const MIN_EARLY_SHARE = 0.5;
@@ -23,49 +34,95 @@ async function timed<T>(name: string, work: () => Promise<T>): Promise<T> {
   return result;
 }
 
-const perSecond = ({ ours, peer }: Contest): string =>
-  `    ours ${ours.perSecond.toFixed(0)}/s, ${ours.cpuMsPerCall.toFixed(2)} ms CPU; official ${peer.perSecond.toFixed(0)}/s, ${peer.cpuMsPerCall.toFixed(2)} ms CPU`;
+function tell({ ours, peer }: Contest): void {
+  const rate = ({ perSecond, cpuMsPerCall }: Throughput) => `${perSecond.toFixed(0)}/s, ${cpuMsPerCall.toFixed(2)} ms CPU`;
+  say(`    ours ${rate(ours)}; official ${rate(peer)}`);
+}
 
-async function contest(name: string, work: () => Promise<Contest>): Promise<Contest> {
-  const result = await timed(name, work);
-  say(perSecond(result));
-  return result;
+/** What every part of a run needs, and what all of them write to. */
+interface Setting {
+  readonly plan: Plan;
+  readonly layout: Layout | null;
+  readonly ending: AbortController;
+  readonly checks: MoneyCheck[];
+}
+
+async function inWorld<T>(setting: Setting, measure: (world: World, money: Ledgered) => Promise<T>): Promise<T> {
+  const { plan, layout, ending } = setting;
+  const world = await timed('boot', () => World.open(plan, layout, ending, (line) => say(`  ${line}`)));
+  const money = new Ledgered(world);
+  try {
+    const measured = await measure(world, money);
+    setting.checks.push(...money.checks);
+    return measured;
+  } catch (error) {
+    if (world.logLines.length > 0) console.error(`\nLast lines of the logs:\n${world.logLines.join('\n')}`);
+    throw error;
+  } finally {
+    await timed('stopping', () => world.close());
+  }
+}
+
+interface Servers {
+  readonly ours: Server;
+  readonly peer: Server;
+}
+
+/**
+ * One block of each server a round, and a new chain for each round: a development chain computes the root of its whole
+ * state for every block, so whoever comes second pays for what the first has left. That is us: the official server, which
+ * makes a block for each payment, has the empty chain.
+ */
+async function contest<T>(
+  setting: Setting,
+  policy: SettlementPolicy,
+  inLastWorld: (world: World, money: Ledgered, servers: Servers, result: Contest) => Promise<T>,
+): Promise<{ result: Contest; rest: T }> {
+  const blocks: Throughput[] = [];
+  const round = async (world: World, money: Ledgered): Promise<Servers> => {
+    const peer = await world.startPeer();
+    await warmUp(world, money, peer);
+    blocks.push(await timed(`${policy}, the official server`, () => measurePaid(world, money, policy, peer)));
+    const ours = await world.startOurs(policy);
+    await warmUp(world, money, ours);
+    const since = new Date();
+    blocks.push(await timed(policy, () => measurePaid(world, money, policy, ours)));
+    if (policy === 'optimistic') await checkEarly(world, since);
+    tell(contestOf(blocks.slice(-2)));
+    return { ours, peer };
+  };
+  for (let left = setting.plan.rounds; left > 1; left--) await inWorld(setting, round);
+  return inWorld(setting, async (world, money) => {
+    const servers = await round(world, money);
+    const result = contestOf(blocks);
+    return { result, rest: await inLastWorld(world, money, servers, result) };
+  });
+}
+
+async function checkEarly(world: World, since: Date): Promise<void> {
+  const early = await earlyShare(world, since);
+  say(`    answered before settlement: ${(early * 100).toFixed(1)} %`);
+  if (early < MIN_EARLY_SHARE) throw new Error('the optimistic scenario was answered after settlement');
 }
 
 const half = ({ plan }: World, perSecond: number) => ({ perSecond: perSecond / 2, forMs: plan.latencyMs });
 
-type Confirmed = Pick<Findings, 'unpaid' | 'confirm'> & { readonly half: Pick<Findings['half'], 'confirm' | 'peer'> };
-type Early = Pick<Findings, 'optimistic' | 'gas' | 'blockTime' | 'reconciliation'> & {
-  readonly half: Pick<Findings['half'], 'optimistic'>;
-};
-
-async function measureConfirmed(world: World, money: Ledgered): Promise<Confirmed> {
-  const peer = await timed('the official server', () => world.startPeer());
-  const ours = await world.startOurs('confirm');
-  await timed('warm-up', () => warmUp(world, money, [ours, peer]));
-  const unpaid = await contest('unpaid', () => measureUnpaid(world, [ours, peer]));
-  const confirm = await contest('confirm', () => measurePaid(world, money, 'confirm', [ours, peer]));
+async function afterConfirmed(world: World, money: Ledgered, { ours, peer }: Servers, result: Contest) {
+  const unpaid = await timed('unpaid', () => measureUnpaid(world, [ours, peer]));
+  tell(unpaid);
   const halfOurs = await timed('confirm at half of the peak', () =>
-    measureLatency(world, money, 'confirm, half', ours, half(world, confirm.ours.perSecond)),
+    measureLatency(world, money, 'confirm, half', ours, half(world, result.ours.perSecond)),
   );
   const halfPeer = await timed('the official server at half of its peak', () =>
-    measureLatency(world, money, 'half', peer, half(world, confirm.peer.perSecond)),
+    measureLatency(world, money, 'half', peer, half(world, result.peer.perSecond)),
   );
-  return { unpaid, confirm, half: { confirm: halfOurs, peer: halfPeer } };
+  return { unpaid, half: { confirm: halfOurs, peer: halfPeer } };
 }
 
-async function measureEarly(world: World, money: Ledgered): Promise<Early> {
+async function afterEarly(world: World, money: Ledgered, { ours, peer }: Servers, result: Contest) {
   const { blockTime: slow } = world.plan;
-  const peer = await timed('the official server', () => world.startPeer());
-  const ours = await world.startOurs('optimistic');
-  await timed('warm-up', () => warmUp(world, money, [ours, peer]));
-  const since = new Date();
-  const optimistic = await contest('optimistic', () => measurePaid(world, money, 'optimistic', [ours, peer]));
-  const early = await earlyShare(world, since);
-  say(`    answered before settlement: ${(early * 100).toFixed(1)} %`);
-  if (early < MIN_EARLY_SHARE) throw new Error('the optimistic scenario was answered after settlement');
   const halfOurs = await timed('optimistic at half of the peak', () =>
-    measureLatency(world, money, 'optimistic, half', ours, half(world, optimistic.ours.perSecond)),
+    measureLatency(world, money, 'optimistic, half', ours, half(world, result.ours.perSecond)),
   );
   const gas = await timed('gas', () => measureGas(world, money, ours));
 
@@ -80,34 +137,7 @@ async function measureEarly(world: World, money: Ledgered): Promise<Early> {
   await world.chain.setBlockTime(null);
   await world.stopOurs();
   const reconciliation = await timed('reconciliation', () => reconcileReal(world));
-  return { optimistic, gas, blockTime, reconciliation, half: { optimistic: halfOurs } };
-}
-
-interface Measured<T> {
-  readonly findings: T;
-  readonly money: readonly MoneyCheck[];
-}
-
-/**
- * Measures in a world of its own. A development chain computes the root of its whole state for every block, so what one
- * scenario leaves behind would be paid for by the next one.
- */
-async function inWorld<T>(
-  plan: Plan,
-  layout: Layout | null,
-  ending: AbortController,
-  measure: (world: World, money: Ledgered) => Promise<T>,
-): Promise<Measured<T>> {
-  const world = await timed('boot', () => World.open(plan, layout, ending, (line) => say(`  ${line}`)));
-  const money = new Ledgered(world);
-  try {
-    return { findings: await measure(world, money), money: money.checks };
-  } catch (error) {
-    if (world.logLines.length > 0) console.error(`\nLast lines of the logs:\n${world.logLines.join('\n')}`);
-    throw error;
-  } finally {
-    await timed('stopping', () => world.close());
-  }
+  return { gas, blockTime, reconciliation, half: { optimistic: halfOurs } };
 }
 
 async function run(plan: Plan): Promise<{ findings: Findings; cores: string }> {
@@ -116,11 +146,12 @@ async function run(plan: Plan): Promise<{ findings: Findings; cores: string }> {
     process.on(signal, () => ending.abort(new Error(`ended by ${signal}`)));
   const layout = await chooseLayout();
   const cores = layout === null ? 'not bound' : `servers on core ${layout.servers}, everything else on core ${layout.load}`;
-  const confirmed = await inWorld(plan, layout, ending, measureConfirmed);
-  const early = await inWorld(plan, layout, ending, measureEarly);
-  const halves = { ...confirmed.findings.half, ...early.findings.half };
-  const money = [...confirmed.money, ...early.money];
-  return { findings: { ...confirmed.findings, ...early.findings, half: halves, money }, cores };
+  const setting: Setting = { plan, layout, ending, checks: [] };
+  const confirmed = await contest(setting, 'confirm', afterConfirmed);
+  const early = await contest(setting, 'optimistic', afterEarly);
+  const contests = { confirm: confirmed.result, optimistic: early.result };
+  const halves = { ...confirmed.rest.half, ...early.rest.half };
+  return { findings: { ...confirmed.rest, ...early.rest, ...contests, half: halves, money: setting.checks }, cores };
 }
 
 function write(startedAt: Date, content: object): string {

@@ -126,21 +126,14 @@ export interface Contest {
   readonly blocks: readonly Throughput[];
 }
 
-/** Ours and the peer in turns, one block each a round; the medians are what counts. */
-async function inTurns(
-  world: World,
-  servers: readonly [Server, Server],
-  block: (server: Server) => Promise<Throughput>,
-): Promise<Contest> {
-  const blocks: Throughput[] = [];
-  for (let round = 0; round < world.plan.rounds; round++) for (const server of servers) blocks.push(await block(server));
+/** The medians of each server's blocks are what counts. */
+export function contestOf(blocks: readonly Throughput[]): Contest {
   const of = (name: Server['name']) => medianOf(blocks.filter(({ server }) => server === name));
   return { ours: of('ours'), peer: of('peer'), blocks };
 }
 
-/** More requests than a block can use are signed: by the rate of the last block, twice. */
-const FIRST_GUESS_PER_SECOND = { ours: 1_200, peer: 150 };
-const SPARE = 2;
+/** More requests than a block can use are signed. */
+const SIGNED_PER_SECOND = { ours: 2_400, peer: 300 } as const;
 
 /** Share of our payments since a time that were answered before their settlement. */
 export async function earlyShare(world: World, since: Date): Promise<number> {
@@ -152,35 +145,26 @@ export async function earlyShare(world: World, since: Date): Promise<number> {
 }
 
 /** Paid calls a second of a closed loop, counted until the last payment is settled. */
-export function measurePaid(
-  world: World,
-  money: Ledgered,
-  scenario: string,
-  servers: readonly [Server, Server],
-): Promise<Contest> {
+export async function measurePaid(world: World, money: Ledgered, scenario: string, server: Server): Promise<Throughput> {
   const { blockMs, callers } = world.plan;
-  const perSecond = { ...FIRST_GUESS_PER_SECOND };
-  return inTurns(world, servers, async (server) => {
-    const count = Math.ceil((perSecond[server.name] * SPARE * blockMs) / 1_000);
-    const requests = paidRequests(world, server, count);
-    const options = { url: server.url, expectedStatus: 200, maxMs: blockMs, signal: world.signal, callers: callers[server.name] };
-    const { value, cpuMs } = await withCpu(server, () => money.paid(scenario, server, () => runClosedLoop(requests, options)));
-    const block = throughputOf(server, value.result, value.elapsedMs, cpuMs);
-    perSecond[server.name] = Math.max(50, (value.result.latenciesMs.length / value.result.elapsedMs) * 1_000);
-    return block;
-  });
+  const requests = paidRequests(world, server, Math.ceil((SIGNED_PER_SECOND[server.name] * blockMs) / 1_000));
+  const options = { url: server.url, expectedStatus: 200, maxMs: blockMs, signal: world.signal, callers: callers[server.name] };
+  const { value, cpuMs } = await withCpu(server, () => money.paid(scenario, server, () => runClosedLoop(requests, options)));
+  return throughputOf(server, value.result, value.elapsedMs, cpuMs);
 }
 
-/** Unpaid calls a second of a closed loop. */
-export function measureUnpaid(world: World, servers: readonly [Server, Server]): Promise<Contest> {
-  const { blockMs, callers } = world.plan;
-  return inTurns(world, servers, async (server) => {
-    const requests = new Array<Buffer>((blockMs / 1_000) * 60_000).fill(requestBytes(server.url, PAID_PATH));
+/** Unpaid calls a second of a closed loop, ours and the peer in turns. */
+export async function measureUnpaid(world: World, servers: readonly [Server, Server]): Promise<Contest> {
+  const { rounds, blockMs, callers } = world.plan;
+  const requests = (url: string) => new Array<Buffer>((blockMs / 1_000) * 60_000).fill(requestBytes(url, PAID_PATH));
+  const blocks: Throughput[] = [];
+  for (const server of Array.from({ length: rounds }, () => servers).flat()) {
     const options = { url: server.url, expectedStatus: 402, maxMs: blockMs, signal: world.signal, callers: callers.unpaid };
-    const { value, cpuMs } = await withCpu(server, () => runClosedLoop(requests, options));
+    const { value, cpuMs } = await withCpu(server, () => runClosedLoop(requests(server.url), options));
     refuseFailures(server, value);
-    return throughputOf(server, value, value.elapsedMs, cpuMs);
-  });
+    blocks.push(throughputOf(server, value, value.elapsedMs, cpuMs));
+  }
+  return contestOf(blocks);
 }
 
 function latencyOf(server: Server, perSecond: number, result: LoadResult): Latency {
@@ -224,17 +208,10 @@ export async function measureFree(
 const WARM_UP_CALLS = { ours: 2_048, peer: 128 } as const;
 
 /** Until the code is warm, and every wallet has a settled payment: what optimistic calls ask for. */
-export async function warmUp(world: World, money: Ledgered, servers: readonly Server[]): Promise<void> {
-  for (const server of servers) {
-    const requests = paidRequests(world, server, WARM_UP_CALLS[server.name]);
-    const options = {
-      url: server.url,
-      expectedStatus: 200,
-      maxMs: 120_000,
-      signal: world.signal,
-      callers: world.plan.callers[server.name],
-    };
-    await money.paid('warm-up', server, () => runClosedLoop(requests, options));
-    await pause(100);
-  }
+export async function warmUp(world: World, money: Ledgered, server: Server): Promise<void> {
+  const requests = paidRequests(world, server, WARM_UP_CALLS[server.name]);
+  const callers = world.plan.callers[server.name];
+  const options = { url: server.url, expectedStatus: 200, maxMs: 120_000, signal: world.signal, callers };
+  await money.paid('warm-up', server, () => runClosedLoop(requests, options));
+  await pause(100);
 }
