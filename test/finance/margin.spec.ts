@@ -5,12 +5,11 @@ import { FinanceModule } from '@tollbox/finance/finance.module';
 import { operationMarginAnswer, sandboxMarginAnswer, type SandboxMarginAnswer } from '@tollbox/finance/http/margin-schemas';
 import { revenueAnswer } from '@tollbox/finance/http/revenue-schemas';
 import { PostgresDaySums } from '@tollbox/finance/infrastructure/postgres-day-sums';
-import { FoldJournal } from '@tollbox/ledger/application/fold-journal';
 import type { PaymentMoney } from '@tollbox/ledger/domain/postings/payment';
 import { facilitatorFee, failed, gas } from '@tollbox/ledger/domain/postings/payment';
-import { PostgresRollups } from '@tollbox/ledger/infrastructure/postgres-rollups';
 import { PG_POOL } from '@tollbox/platform/database/pg-pool';
 import { startTestApp, type TestApp } from '../platform/support/test-app';
+import { foldJournal } from '../support/ledger/fold-journal';
 import { ALICE, BOB, Books } from './books';
 
 describe('margins and daily sums', () => {
@@ -31,9 +30,8 @@ describe('margins and daily sums', () => {
     (await test.app.inject({ url: `/finance/${url}`, headers: { authorization: `Bearer ${token}` } })).json<unknown>();
   const byOperation = async () => operationMarginAnswer.parse(await call('margin/operations')).operations;
   async function fold(maxEntries = 1): Promise<void> {
-    const { signal } = new AbortController();
-    await new FoldJournal(new PostgresRollups(pool), 100).run(signal);
-    await new FoldDays(new PostgresDaySums(pool), maxEntries).run(signal);
+    await foldJournal(pool, 100);
+    await new FoldDays(new PostgresDaySums(pool), maxEntries).run(new AbortController().signal);
   }
   const foldedId = async () => (await pool.query<{ id: string }>('SELECT folded_id AS id FROM finance_fold')).rows[0]!.id;
 

@@ -1,9 +1,7 @@
 import { Pool } from 'pg';
 import type { Chain } from '@tollbox/devstack/chain';
-import { FoldJournal } from '@tollbox/ledger/application/fold-journal';
-import { PostgresRollups } from '@tollbox/ledger/infrastructure/postgres-rollups';
 import { testChain, testDatabase, type TestDatabase } from '../support/stack';
-import { eventually } from '../support/payments/eventually';
+import { foldJournal } from '../support/ledger/fold-journal';
 import { expectCleanBooks } from '../support/reconciliation/clean-books';
 import { PAY_TO, SeededPayments } from '../support/reconciliation/seeded-payments';
 
@@ -27,16 +25,6 @@ describe('the rollups that balances are read from', () => {
   });
 
   const on = () => ({ rpcUrl: chain.rpcUrl, payTo: PAY_TO, rollupBatch: 2 });
-  /** Transactions of other databases of the server hold the fold up for a moment. */
-  const fold = async () => {
-    const { rows } = await pool.query<{ newest: string }>('SELECT max(id) AS newest FROM journal');
-    const folding = new FoldJournal(new PostgresRollups(pool), 1_000);
-    await eventually('the journal is folded', async () => {
-      await folding.run(new AbortController().signal);
-      const folded = await pool.query('SELECT 1 FROM ledger_fold WHERE folded_id >= $1', [rows[0]?.newest]);
-      return folded.rowCount === 1;
-    });
-  };
   const addedUp = async () => {
     const { rows } = await pool.query<{ entries: string; all: string }>(
       `SELECT (SELECT coalesce(sum(entries), 0) FROM reconciled_sums)::text AS entries,
@@ -49,13 +37,13 @@ describe('the rollups that balances are read from', () => {
     await seed.settled();
     await expectCleanBooks(pool, on()); // nothing is folded yet
     expect(await addedUp()).toEqual({ entries: '0', all: '0' });
-    await fold();
+    await foldJournal(pool);
     await seed.settled(1_500n); // these are not in the rollups, and in no comparison
     await expectCleanBooks(pool, on());
     const before = await addedUp();
     expect(before?.entries).toBe(before?.all);
     expect(before?.entries).not.toBe('0');
-    await fold();
+    await foldJournal(pool);
     await expectCleanBooks(pool, on());
     expect(await addedUp()).not.toEqual(before);
 
