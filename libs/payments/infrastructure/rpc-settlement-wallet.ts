@@ -1,5 +1,6 @@
 import { parseTransaction } from 'viem';
 import { privateKeyToAccount, type PrivateKeyAccount } from 'viem/accounts';
+import { signEip1559 } from '@tollbox/platform/chain/eip1559';
 import { resultOf, type JsonRpc, type RpcAnswer, type RpcCall } from '@tollbox/platform/chain/json-rpc';
 import { isNonceDecided } from '@tollbox/platform/chain/node-words';
 import type { Config } from '@tollbox/platform/config/config';
@@ -14,7 +15,6 @@ import type {
 } from '../application/ports/settlement-wallet';
 import { MULTICALL3, type Hex, type Network } from '../domain/networks';
 import { accountsWithCode, codeSizesCall } from './code-sizes';
-import { signEip1559 } from './eip1559';
 import { authorizationStateCall, decodeAggregate3, encodeAggregate3, revertText, type Call } from './multicall';
 import { toMinedTransaction } from './receipts';
 import { transferCallData } from './transfer-call';

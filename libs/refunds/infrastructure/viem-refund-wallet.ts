@@ -4,13 +4,13 @@ import {
   encodeFunctionData,
   erc20Abi,
   http,
-  keccak256,
   parseTransaction,
   parseEventLogs,
   TransactionReceiptNotFoundError,
   type PublicClient,
 } from 'viem';
 import { privateKeyToAccount, type PrivateKeyAccount } from 'viem/accounts';
+import { signEip1559 } from '@tollbox/platform/chain/eip1559';
 import { isNonceDecided } from '@tollbox/platform/chain/node-words';
 import { askNode, blockHashOf, isRevert, unavailable } from '@tollbox/platform/chain/viem-calls';
 import type { Network } from '@tollbox/platform/config/networks';
@@ -86,18 +86,17 @@ export class ViemRefundWallet implements RefundWallet {
     }
   }
 
-  async sign(transfer: Transfer, evmNonce: bigint, gas: bigint, fees: FeeQuote): Promise<SignedTransfer> {
-    const raw = await this.account.signTransaction({
-      type: 'eip1559',
+  sign(transfer: Transfer, evmNonce: bigint, gas: bigint, fees: FeeQuote): Promise<SignedTransfer> {
+    return signEip1559(this.account, {
       chainId: this.options.network.chainId,
-      to: this.options.network.usdc,
-      data: callData(transfer),
-      nonce: Number(evmNonce),
-      gas,
-      maxFeePerGas: fees.maxFeePerGasWei,
+      nonce: evmNonce,
       maxPriorityFeePerGas: fees.maxPriorityFeePerGasWei,
+      maxFeePerGas: fees.maxFeePerGasWei,
+      gas,
+      to: this.options.network.usdc,
+      value: 0n,
+      data: callData(transfer),
     });
-    return { raw, hash: keccak256(raw) };
   }
 
   feesOf(raw: Hex): FeeQuote {

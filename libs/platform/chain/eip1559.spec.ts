@@ -1,7 +1,6 @@
 import fc from 'fast-check';
-import { keccak256 } from 'viem';
+import { keccak256, type Hex } from 'viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
-import type { Hex } from '../domain/networks';
 import { signEip1559 } from './eip1559';
 
 const bytes = (minLength: number, maxLength: number) =>

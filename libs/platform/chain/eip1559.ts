@@ -1,7 +1,6 @@
-import { toRlp } from 'viem';
+import { toRlp, type Hex } from 'viem';
 import type { PrivateKeyAccount } from 'viem/accounts';
-import { keccak256 } from '@tollbox/platform/hashing/keccak';
-import type { Hex } from '../domain/networks';
+import { keccak256 } from '../hashing/keccak';
 
 /** A transaction of EIP-1559 without an access list. */
 export interface Eip1559Transaction {
