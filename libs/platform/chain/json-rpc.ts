@@ -40,11 +40,11 @@ export class JsonRpc {
     const wire = calls.map(({ method, params }, id) => ({ jsonrpc: '2.0', id, method, params }));
     const body = JSON.stringify(wire.length === 1 ? wire[0] : wire);
     const answers = await this.post(body).catch((error: unknown) => this.unavailable(calls, error));
-    // A refusal of the request itself carries no id.
-    if (calls.length === 1 && !Array.isArray(answers))
-      return [toAnswer(answers as WireAnswer) ?? this.unavailable(calls, new Error('the node left a call unanswered'))];
     const byId = new Map((Array.isArray(answers) ? answers : [answers]).map((answer: WireAnswer) => [answer.id, answer]));
-    return calls.map((_, id) => toAnswer(byId.get(id)) ?? this.unavailable(calls, new Error('the node left a call unanswered')));
+    // A refusal of the request itself carries no id.
+    const isAlone = calls.length === 1 && !Array.isArray(answers);
+    const answerTo = (id: number): WireAnswer | undefined => (isAlone ? (answers as WireAnswer) : byId.get(id));
+    return calls.map((_, id) => toAnswer(answerTo(id)) ?? this.unavailable(calls, new Error('the node left a call unanswered')));
   }
 
   /** The result of one call. Rejects with RpcRefusedError when the node refuses, else as `ask`. */
