@@ -7,6 +7,7 @@ import { Journal } from '@tollbox/ledger/infrastructure/journal';
 import { PostgresLedgerQueries } from '@tollbox/ledger/infrastructure/postgres-ledger-queries';
 import { PostgresRollups } from '@tollbox/ledger/infrastructure/postgres-rollups';
 import { inTransaction } from '@tollbox/platform/database/transaction';
+import { foldJournal } from '../support/ledger/fold-journal';
 import { testDatabase, type TestDatabase } from '../support/stack';
 
 const NETWORK = 'eip155:84532';
@@ -22,13 +23,7 @@ describe('balances', () => {
   const balanceAt = async (code: string, moment: Moment = {}) => (await books.balanceOf(code, moment))?.balance;
   const notStopping = new AbortController().signal;
   const folded = async () => (await pool.query<{ id: string }>('SELECT folded_id AS id FROM ledger_fold')).rows[0]!.id;
-  const newest = async () => (await pool.query<{ id: string }>('SELECT max(id) AS id FROM journal')).rows[0]!.id;
 
-  /** Folds until all of the journal is in; other databases of the server have transactions too, which are waited for. */
-  const foldAll = async (maxEntries = 1_000) => {
-    const fold = new FoldJournal(new PostgresRollups(pool), maxEntries);
-    while ((await folded()) !== (await newest())) await fold.run(notStopping);
-  };
   const sold = (amount: bigint, changes: Partial<Posting> = {}): Posting => ({
     subject: randomUUID(),
     event: 'executed',
@@ -52,9 +47,9 @@ describe('balances', () => {
 
   it.each(['before', 'after', 'between'])('are on the side on which an account grows, %s folding', async (when) => {
     await append(sold(700n));
-    if (when === 'between') await foldAll();
+    if (when === 'between') await foldJournal(pool);
     await append(sold(300n), sold(9n, { event: 'gas', debit: 'gas_expense', credit: 'gas_wallet' }));
-    if (when === 'after') await foldAll(1);
+    if (when === 'after') await foldJournal(pool, 1);
     expect(await balanceAt('authorized')).toBe(1_000n);
     expect(await balanceAt('revenue:sandbox.exec')).toBe(1_000n);
     expect(await balanceAt('gas_wallet')).toBe(-9n);
@@ -88,7 +83,7 @@ describe('balances', () => {
       }
     };
     await check();
-    await foldAll(3);
+    await foldJournal(pool, 3);
     await check();
     await append(sold(2n ** 20n, { eventAt: new Date(day + 2 * DAY_MS) }));
     await check();
@@ -96,7 +91,7 @@ describe('balances', () => {
 
   it('miss nothing that is committed after a newer entry was', async () => {
     await append(sold(100n)); // makes the accounts
-    await foldAll();
+    await foldJournal(pool);
     const before = await folded();
     await inTransaction(pool, async (slow) => {
       await journal.append(slow, [sold(1n)]);
@@ -108,7 +103,7 @@ describe('balances', () => {
       expect(await balanceAt('authorized')).toBe(110n);
     });
     expect(await balanceAt('authorized')).toBe(111n);
-    await foldAll();
+    await foldJournal(pool);
     expect(await balanceAt('authorized')).toBe(111n);
     const { rows } = await pool.query(
       `SELECT sum(amount)::text AS sum, sum(entries)::text AS entries FROM ledger_rollups WHERE grain = 'day' AND basis = 'event'`,
@@ -118,7 +113,7 @@ describe('balances', () => {
 
   it('are folded once, however many workers fold', async () => {
     for (let amount = 1n; amount <= 40n; amount++) await append(sold(amount));
-    await Promise.all([foldAll(3), foldAll(3), foldAll(3)]);
+    await Promise.all([foldJournal(pool, 3), foldJournal(pool, 3), foldJournal(pool, 3)]);
     expect(await balanceAt('authorized')).toBe(820n);
     const { rows } = await pool.query(
       `SELECT sum(entries)::int AS entries FROM ledger_rollups WHERE grain = 'minute' AND basis = 'recorded'`,

@@ -1,34 +1,33 @@
 import { Pool } from 'pg';
 import type { Chain } from '@tollbox/devstack/chain';
-import { testChain, testDatabase, type TestDatabase } from '../support/stack';
-import { newHolder, reconciler } from '../support/reconciliation/reconciler';
 import { NETWORK, PAY_TO, SeededPayments } from '../support/reconciliation/seeded-payments';
+import { ReconciliationWorld } from '../support/reconciliation/world';
 import { signAuthorization } from '../support/payments/sign';
 
 const DUST_ATOMIC = 1_000n;
 
 /** Anybody can send payTo as much dust as he likes, for next to nothing. */
 describe('dust on payTo', () => {
-  let database: TestDatabase;
+  let world: ReconciliationWorld;
   let chain: Chain;
   let pool: Pool;
   let owner: Pool;
   let seed: SeededPayments;
 
   beforeAll(async () => {
-    [chain, database] = await Promise.all([testChain(), testDatabase()]);
-    pool = new Pool({ connectionString: database.applicationUrl, max: 5 });
-    owner = new Pool({ connectionString: database.url, max: 1 });
-    seed = new SeededPayments(pool, chain);
-    await chain.mint(seed.payer.address, 1_000_000n);
+    chain = await ReconciliationWorld.chainWith();
+    world = await ReconciliationWorld.start(chain);
+    ({ pool, seed } = world);
+    owner = new Pool({ connectionString: world.database.url, max: 1 });
   });
   afterAll(async () => {
-    await Promise.all([pool.end(), owner.end()]);
-    await Promise.all([chain.stop(), database.drop()]);
+    await owner.end();
+    await world.stop();
+    await chain.stop();
   });
 
   const run = async () => {
-    const outcome = await reconciler(pool, { rpcUrl: chain.rpcUrl, payTo: PAY_TO, dustAtomic: DUST_ATOMIC }).run(newHolder());
+    const outcome = await world.run({ dustAtomic: DUST_ATOMIC });
     if (outcome.kind !== 'done') throw new Error('another reconciliation runs');
     return outcome.result.counts;
   };

@@ -1,30 +1,30 @@
 import { Pool } from 'pg';
 import type { Chain } from '@tollbox/devstack/chain';
-import { testChain, testDatabase, type TestDatabase } from '../support/stack';
 import { foldJournal } from '../support/ledger/fold-journal';
 import { expectCleanBooks } from '../support/reconciliation/clean-books';
-import { PAY_TO, SeededPayments } from '../support/reconciliation/seeded-payments';
+import type { SeededPayments } from '../support/reconciliation/seeded-payments';
+import { ReconciliationWorld } from '../support/reconciliation/world';
 
 describe('the rollups that balances are read from', () => {
-  let database: TestDatabase;
+  let world: ReconciliationWorld;
   let chain: Chain;
   let pool: Pool;
   let owner: Pool;
   let seed: SeededPayments;
 
   beforeAll(async () => {
-    [chain, database] = await Promise.all([testChain(), testDatabase()]);
-    pool = new Pool({ connectionString: database.applicationUrl, max: 5 });
-    owner = new Pool({ connectionString: database.url, max: 1 });
-    seed = new SeededPayments(pool, chain);
-    await chain.mint(seed.payer.address, 1_000_000n);
+    chain = await ReconciliationWorld.chainWith();
+    world = await ReconciliationWorld.start(chain);
+    ({ pool, seed } = world);
+    owner = new Pool({ connectionString: world.database.url, max: 1 });
   });
   afterAll(async () => {
-    await Promise.all([pool.end(), owner.end()]);
-    await Promise.all([chain.stop(), database.drop()]);
+    await owner.end();
+    await world.stop();
+    await chain.stop();
   });
 
-  const on = () => ({ rpcUrl: chain.rpcUrl, payTo: PAY_TO, rollupBatch: 2 });
+  const on = () => world.on({ rollupBatch: 2 });
   const addedUp = async () => {
     const { rows } = await pool.query<{ entries: string; all: string }>(
       `SELECT (SELECT coalesce(sum(entries), 0) FROM reconciled_sums)::text AS entries,
