@@ -1,9 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Pool } from 'pg';
 import { PG_POOL } from '@tollbox/platform/database/pg-pool';
+import { atOneMoment } from '@tollbox/platform/database/transaction';
 import { AGE_BUCKETS_SECONDS, type AgeingBucket, type AgeingReport } from '../application/ports/ageing-report';
 import { openDebts, readDebtAccountId } from './debts-sql';
-import { atOneMoment, iso } from './sql';
+import { iso } from './sql';
 
 /** The states are among those of the index payments_reserving, so that payments which are through are not read. */
 const BUCKETS = `

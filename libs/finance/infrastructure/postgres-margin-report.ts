@@ -1,10 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Pool } from 'pg';
 import { PG_POOL } from '@tollbox/platform/database/pg-pool';
+import { atOneMoment } from '@tollbox/platform/database/transaction';
 import type { MarginReport, OperationMargin, SandboxMargin, SandboxPlace } from '../application/ports/margin-report';
 import type { ReportDays } from '../domain/report-days';
 import { journalLines } from './journal-lines-sql';
-import { atOneMoment, iso, readFoldedId } from './sql';
+import { iso, readFoldedId } from './sql';
 
 /** USD at 10⁻¹² of one atomic unit: the newest version that is in effect at the end of the day. */
 const rateAt = (asset: string): string => `(SELECT numerator / denominator FROM rates WHERE base = '${asset}' AND quote = 'USD'

@@ -1,9 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Pool } from 'pg';
 import { PG_POOL } from '@tollbox/platform/database/pg-pool';
+import { atOneMoment } from '@tollbox/platform/database/transaction';
 import type { CreditRecord, DebtPlace, DebtRecord, OpenItems, OpenTotals, PageOf } from '../application/ports/open-items';
 import { openDebts, readDebtAccountId } from './debts-sql';
-import { atOneMoment, iso } from './sql';
+import { iso } from './sql';
 
 const NOTHING: OpenTotals = { count: '0', amount_atomic: '0' };
 

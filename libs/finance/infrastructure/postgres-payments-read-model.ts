@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Pool, PoolClient } from 'pg';
 import { CONFIG, type Config } from '@tollbox/platform/config/config';
 import { PG_POOL } from '@tollbox/platform/database/pg-pool';
+import { atOneMoment } from '@tollbox/platform/database/transaction';
 import type { OperationPayments, PaymentOfOperation } from '@tollbox/platform/operations/operation-payments';
 import type { PageOfPayments, PaymentsReadModel, TotalsOfFilter } from '../application/ports/payments-read-model';
 import type {
@@ -15,7 +16,6 @@ import type {
   WorkOfPayment,
 } from '../domain/payment-records';
 import { DETAIL_COLUMNS, EVENTS, OF_OPERATIONS, SETTLEMENT, WORK, pageQuery, totalsQuery } from './payments-sql';
-import { atOneMoment } from './sql';
 
 type TotalsRow = PaymentTotals & { readonly state: string | null };
 type DetailRow = Omit<PaymentDetail, 'events' | 'settlement' | 'work'> & { readonly settlement_transaction_id: string | null };

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Pool, PoolClient } from 'pg';
 import { PG_POOL } from '@tollbox/platform/database/pg-pool';
+import { atOneMoment } from '@tollbox/platform/database/transaction';
 import type {
   PageOfRevenue,
   RevenueKey,
@@ -10,7 +11,7 @@ import type {
   RevenueSums,
 } from '../application/ports/revenue-report';
 import { journalLines } from './journal-lines-sql';
-import { Parameters, atOneMoment, readFoldedId, type Query } from './sql';
+import { Parameters, readFoldedId, type Query } from './sql';
 
 const NOTHING: RevenueSums = { calls: '0', earned_atomic: '0', reversed_atomic: '0', revenue_atomic: '0' };
 

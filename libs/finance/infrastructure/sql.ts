@@ -1,5 +1,4 @@
 import type { Pool, PoolClient } from 'pg';
-import { inTransaction } from '@tollbox/platform/database/transaction';
 
 export interface Query {
   readonly text: string;
@@ -8,14 +7,6 @@ export interface Query {
 
 /** An SQL time as ISO 8601 in UTC, to the millisecond. */
 export const iso = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
-
-/** All queries of `work` see the same rows, whatever is committed meanwhile. */
-export function atOneMoment<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
-  return inTransaction(pool, async (client) => {
-    await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
-    return work(client);
-  });
-}
 
 /** Collects the values of a query and gives each its placeholder. */
 export class Parameters {

@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
-import { inTransaction } from '@tollbox/platform/database/transaction';
+import { atOneMoment } from '@tollbox/platform/database/transaction';
 import type { AccountBalance, LedgerQueries, Moment, TrialBalance } from '../application/ports/ledger-queries';
 import { toBalance, totalsByAsset, type BalanceRow } from './read-rows';
 
@@ -22,8 +22,7 @@ export class PostgresLedgerQueries implements LedgerQueries {
   }
 
   private balances({ at, basis = 'recorded' }: Moment, code: string | null): Promise<AccountBalance[]> {
-    return inTransaction(this.pool, async (client) => {
-      await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
+    return atOneMoment(this.pool, async (client) => {
       // Known before the statement is planned: the tail is few rows of many, and a planner that does not see how few reads all.
       const foldedId = await readFoldedId(client);
       const moved = at === undefined ? movedByNow(basis) : movedBefore(basis, MINUTE_SHAPES[basis]);

@@ -1,10 +1,10 @@
 import type { Pool, PoolClient } from 'pg';
 import { executed } from '@tollbox/ledger/domain/postings/payment';
 import type { Journal } from '@tollbox/ledger/infrastructure/journal';
-import { toPaymentMoney, type PaymentMoneyRow } from '@tollbox/ledger/infrastructure/payment-money';
+import { PAYMENT_MONEY_COLUMNS, toPaymentMoney, type PaymentMoneyRow } from '@tollbox/ledger/infrastructure/payment-money';
 import { Batcher } from '@tollbox/platform/database/batcher';
 import { isRefusedByData } from '@tollbox/platform/database/sql-errors';
-import { BEGIN_BY_INDEX, inTransaction } from '@tollbox/platform/database/transaction';
+import { inTransactionByIndex } from '@tollbox/platform/database/transaction';
 import type { ClaimRef, VoidVerdict } from '../application/ports/payment-store';
 import type { StoredAnswer } from '../domain/payment';
 import { notifyPaymentsChanged, notifyQueued } from './payment-rows';
@@ -67,18 +67,14 @@ export class PaymentConclusions {
   }
 
   private completeAll(items: readonly Completion[]): Promise<boolean[]> {
-    return inTransaction(
-      this.pool,
-      async (client) => {
-        await lockCreditAccounts(client, items);
-        const done = await this.queueAll(client, items);
-        const postings = [...done.values()].flatMap((row) => executed(toPaymentMoney(row)));
-        await this.journal.append(client, postings);
-        if (done.size > 0) await notifyQueued(client);
-        return items.map(({ claim }) => done.has(claim.paymentId));
-      },
-      BEGIN_BY_INDEX,
-    );
+    return inTransactionByIndex(this.pool, async (client) => {
+      await lockCreditAccounts(client, items);
+      const done = await this.queueAll(client, items);
+      const postings = [...done.values()].flatMap((row) => executed(toPaymentMoney(row)));
+      await this.journal.append(client, postings);
+      if (done.size > 0) await notifyQueued(client);
+      return items.map(({ claim }) => done.has(claim.paymentId));
+    });
   }
 
   private async queueAll(client: PoolClient, items: readonly Completion[]): Promise<ReadonlyMap<string, PaymentMoneyRow>> {
@@ -98,7 +94,7 @@ export class PaymentConclusions {
         INSERT INTO payment_events (payment_id, attempt, kind, from_state, to_state, actor, detail)
         SELECT id, attempt, 'executed', 'claimed', 'queued', holder, jsonb_build_object('answerStatus', status) FROM done
       )
-      SELECT id, operation, operation_id, payer, amount_atomic, price_atomic, round, settlement_mode, rail FROM done`,
+      SELECT ${PAYMENT_MONEY_COLUMNS} FROM done`,
       values: [
         JSON.stringify(
           items.map(({ claim, answer, retentionMs }) => ({
@@ -114,41 +110,37 @@ export class PaymentConclusions {
   }
 
   private voidAll(items: readonly Voiding[]): Promise<boolean[]> {
-    return inTransaction(
-      this.pool,
-      async (client) => {
-        await lockCreditAccounts(client, items);
-        const { rows } = await client.query<{ id: string }>({
-          name: 'payments.void_all',
-          text: `WITH item AS (
-          SELECT * FROM json_to_recordset($1::json) AS item (id uuid, attempt int, holder text, status int, body text, code text,
-            retryable boolean, actor text, from_state text)
-        ), done AS (
-          UPDATE payments SET state = 'voided', void_code = item.code, void_retryable = item.retryable, answer_status = item.status,
-            answer_body = convert_to(item.body, 'UTF8'), answer_expires_at = ${VALID_UNTIL}, lease_holder = NULL, lease_expires_at = NULL
-          FROM item WHERE payments.id = item.id AND payments.state = item.from_state AND payments.attempt = item.attempt
-            AND payments.lease_holder = item.holder
-          RETURNING payments.id, payments.attempt, item.actor, item.code, item.retryable
-        ), events AS (
-          INSERT INTO payment_events (payment_id, attempt, kind, from_state, to_state, actor, detail)
-          SELECT id, attempt, 'voided', 'claimed', 'voided', actor, jsonb_build_object('code', code, 'retryable', retryable) FROM done
-        )
-        SELECT id FROM done`,
-          values: [
-            JSON.stringify(
-              items.map(({ claim, verdict: { code, retryable, answer, actor } }) => ({
-                ...identity(claim),
-                ...{ status: answer.status, body: answer.body.toString('utf8'), code, retryable, actor },
-              })),
-            ),
-          ],
-        });
-        const done = new Set(rows.map(({ id }) => id));
-        await notifyPaymentsChanged(client, [...done]);
-        return items.map(({ claim }) => done.has(claim.paymentId));
-      },
-      BEGIN_BY_INDEX,
-    );
+    return inTransactionByIndex(this.pool, async (client) => {
+      await lockCreditAccounts(client, items);
+      const { rows } = await client.query<{ id: string }>({
+        name: 'payments.void_all',
+        text: `WITH item AS (
+        SELECT * FROM json_to_recordset($1::json) AS item (id uuid, attempt int, holder text, status int, body text, code text,
+          retryable boolean, actor text, from_state text)
+      ), done AS (
+        UPDATE payments SET state = 'voided', void_code = item.code, void_retryable = item.retryable, answer_status = item.status,
+          answer_body = convert_to(item.body, 'UTF8'), answer_expires_at = ${VALID_UNTIL}, lease_holder = NULL, lease_expires_at = NULL
+        FROM item WHERE payments.id = item.id AND payments.state = item.from_state AND payments.attempt = item.attempt
+          AND payments.lease_holder = item.holder
+        RETURNING payments.id, payments.attempt, item.actor, item.code, item.retryable
+      ), events AS (
+        INSERT INTO payment_events (payment_id, attempt, kind, from_state, to_state, actor, detail)
+        SELECT id, attempt, 'voided', 'claimed', 'voided', actor, jsonb_build_object('code', code, 'retryable', retryable) FROM done
+      )
+      SELECT id FROM done`,
+        values: [
+          JSON.stringify(
+            items.map(({ claim, verdict: { code, retryable, answer, actor } }) => ({
+              ...identity(claim),
+              ...{ status: answer.status, body: answer.body.toString('utf8'), code, retryable, actor },
+            })),
+          ),
+        ],
+      });
+      const done = new Set(rows.map(({ id }) => id));
+      await notifyPaymentsChanged(client, [...done]);
+      return items.map(({ claim }) => done.has(claim.paymentId));
+    });
   }
 }
 

@@ -3,7 +3,7 @@ import { fillerGas } from '@tollbox/ledger/domain/postings/gas';
 import { broadcast, expired, failed, gas, placeOf, requeued, settled } from '@tollbox/ledger/domain/postings/payment';
 import type { Posting } from '@tollbox/ledger/domain/posting';
 import type { Journal } from '@tollbox/ledger/infrastructure/journal';
-import { BEGIN_BY_INDEX, inTransaction } from '@tollbox/platform/database/transaction';
+import { inTransactionByIndex } from '@tollbox/platform/database/transaction';
 import type { MinedTransaction } from '../application/ports/evm-chain';
 import type { Verdict } from '../application/ports/settlement-store';
 import { shareOut } from '../domain/gas';
@@ -64,16 +64,12 @@ export class SettlementVerdicts {
 
   async decide(verdicts: readonly Verdict[]): Promise<number> {
     if (verdicts.length === 0) return 0;
-    return inTransaction(
-      this.pool,
-      async (client) => {
-        const changed = await this.apply(client, verdicts, null);
-        await this.journal.append(client, changed.flatMap(verdictPostings));
-        await this.tell(client, changed);
-        return changed.length;
-      },
-      BEGIN_BY_INDEX,
-    );
+    return inTransactionByIndex(this.pool, async (client) => {
+      const changed = await this.apply(client, verdicts, null);
+      await this.journal.append(client, changed.flatMap(verdictPostings));
+      await this.tell(client, changed);
+      return changed.length;
+    });
   }
 
   conclude(batchId: string, hash: Hex, mined: MinedTransaction, verdicts: readonly Verdict[]): Promise<boolean> {
@@ -127,7 +123,7 @@ export class SettlementVerdicts {
 
   private async unlessChanged(work: (client: PoolClient) => Promise<void>): Promise<boolean> {
     try {
-      await inTransaction(this.pool, work, BEGIN_BY_INDEX);
+      await inTransactionByIndex(this.pool, work);
       return true;
     } catch (error) {
       if (error instanceof ChangedMeanwhile) return false;

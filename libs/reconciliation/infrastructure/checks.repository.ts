@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
 import { gasOpening } from '@tollbox/ledger/domain/postings/receipt';
 import type { Journal } from '@tollbox/ledger/infrastructure/journal';
-import { inTransaction } from '@tollbox/platform/database/transaction';
+import { atOneMoment } from '@tollbox/platform/database/transaction';
 import type { BlockPlace } from '../application/ports/chain-logs';
 import type { BookTotals, CheckedBatch, CheckStore, StartedRun } from '../application/ports/reconciliation-store';
 import { sumsOf, type AccountMove } from '../domain/book-sums';
@@ -107,8 +107,7 @@ export class ChecksRepository implements CheckStore {
   }
 
   totals(keep: () => Promise<void>): Promise<BookTotals> {
-    return inTransaction(this.pool, async (client) => {
-      await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
+    return atOneMoment(this.pool, async (client) => {
       const sums = sumsOf(await readMoves(client, keep));
       const settled = await sumSettled(client, keep);
       const { rows: other } = await client.query<{ other: string }>(OTHER_TREASURY);

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import { inTransaction } from '@tollbox/platform/database/transaction';
+import { atOneMoment } from '@tollbox/platform/database/transaction';
 import type { StartedRun } from '../application/ports/reconciliation-store';
 import type { MovedSum, RollupCheckStore, RollupSums } from '../application/ports/rollup-checks';
 import { underLease } from './run-transaction';
@@ -40,8 +40,7 @@ export class RollupChecksRepository implements RollupCheckStore {
   ) {}
 
   rollups(): Promise<{ foldedId: bigint; kinds: readonly RollupSums[] }> {
-    return inTransaction(this.pool, async (client) => {
-      await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
+    return atOneMoment(this.pool, async (client) => {
       const { rows } = await client.query<{ folded_id: string }>('SELECT folded_id FROM ledger_fold');
       const kinds: RollupSums[] = [];
       for (const [basis, grain] of KINDS) {
@@ -65,8 +64,7 @@ export class RollupChecksRepository implements RollupCheckStore {
   }
 
   addedUp(): Promise<{ entryId: bigint; sums: readonly MovedSum[] }> {
-    return inTransaction(this.pool, async (client) => {
-      await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
+    return atOneMoment(this.pool, async (client) => {
       const { rows } = await client.query<{ entry_id: string }>('SELECT entry_id FROM reconciled_journal');
       const sums = await client.query<SumRow>(ADDED_UP);
       return { entryId: BigInt(rows[0]?.entry_id ?? 0), sums: sums.rows.map(toSum) };

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { PG_POOL } from '@tollbox/platform/database/pg-pool';
-import { inTransaction } from '@tollbox/platform/database/transaction';
+import { atOneMoment } from '@tollbox/platform/database/transaction';
 import type { Pool, PoolClient } from 'pg';
 import type {
   ExecutionRecord,
@@ -85,10 +85,7 @@ export class PgSandboxQueries implements SandboxQueries {
 
   async history(id: string): Promise<SandboxHistory | null> {
     if (!isSandboxId(id)) return null;
-    return inTransaction(this.pool, async (client) => {
-      await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
-      return readHistory(client, id);
-    });
+    return atOneMoment(this.pool, (client) => readHistory(client, id));
   }
 }
 
