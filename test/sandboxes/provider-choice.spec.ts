@@ -8,7 +8,9 @@ import { ScriptedProvider } from '../support/sandboxes/scripted-provider';
 import { openWorld, testConfig } from '../support/sandboxes/world';
 
 const URL = 'postgresql://nobody@127.0.0.1:1/none';
-const of = (isolation: IsolationLevel) => ({ capabilities: () => ({ isolation, networkPolicy: 'none', gpu: false }) as const });
+const of = (isolation: IsolationLevel) => ({
+  capabilities: () => ({ isolation, networkPolicy: 'none', gpu: false, features: new Set<never>() }) as const,
+});
 
 describe('the choice of the provider', () => {
   it('refuses a kernel shared with the host on Base, unless it is wanted', () => {

@@ -4,6 +4,7 @@ import {
   type ExecOptions,
   type ListedSandbox,
   type ProviderCapabilities,
+  type ProviderFeature,
   type ProviderHandle,
   type ProviderProcess,
   type ProviderState,
@@ -67,7 +68,7 @@ export class ScriptedProvider implements SandboxProvider {
   private counter = 0;
 
   capabilities(): ProviderCapabilities {
-    return { isolation: 'gvisor', networkPolicy: 'none', gpu: false };
+    return { isolation: 'gvisor', networkPolicy: 'none', gpu: false, features: new Set<ProviderFeature>() };
   }
 
   async create(spec: SandboxSpec, signal: AbortSignal): Promise<CreatedSandbox> {

@@ -1,6 +1,12 @@
+import type { ProviderFiles } from './provider-files';
+import type { ProviderProcesses } from './provider-processes';
+import type { ProviderSnapshots } from './provider-snapshots';
+import type { ProviderTunnels } from './provider-tunnels';
+import type { ProviderVolumes } from './provider-volumes';
+
 /**
- * What a sandbox provider can do. The shape is what every provider can offer: a process started by `exec` cannot be
- * killed or found again through the port; it ends by itself, by its timeout, or with its sandbox.
+ * What a sandbox provider can do. `SandboxProvider` itself is what every provider offers; what only some can do is a
+ * feature that a provider declares, and a part of the port that is there exactly then.
  */
 
 export type ProviderName = 'container' | 'modal';
@@ -8,13 +14,63 @@ export type ProviderName = 'container' | 'modal';
 /** How strongly a sandbox is separated from its host and neighbours. */
 export type IsolationLevel = 'shared-kernel' | 'gvisor' | 'modal-gvisor';
 
-/** `none`: no network at all. `public`: the public internet and nothing private. */
-export type NetworkPolicy = 'none' | 'public';
+/**
+ * `none`: no network at all. `public`: the public internet and nothing private. `allow_list`: only the listed ranges and
+ * domains.
+ */
+export type NetworkPolicy = 'none' | 'public' | 'allow_list';
+
+/** What not every provider can do; docs/sandboxes.md has the table, test/contract holds the declarations to it. */
+export const PROVIDER_FEATURES = [
+  'exec_env',
+  'exec_workdir',
+  'exec_stdin',
+  'exec_signal',
+  'pty',
+  'pty_resize',
+  /** A process can be found again by its id, from any gateway: status, output from an offset, stdin. */
+  'background_processes',
+  'files',
+  'snapshots',
+  'tunnels',
+  'volumes',
+  'network_public',
+  'network_allow_list',
+  'idle_timeout',
+  'extend_lifetime',
+  'setup_commands',
+  'gpu',
+] as const;
+export type ProviderFeature = (typeof PROVIDER_FEATURES)[number];
+
+/** Outbound network of one sandbox. An `allow_list` names at least one range or domain. */
+export interface NetworkOrder {
+  readonly policy: NetworkPolicy;
+  /** IPv4 and IPv6 ranges, for example `203.0.113.0/24`; used with `allow_list` only. */
+  readonly cidrs: readonly string[];
+  /** Names, for example `pypi.org` or `*.pythonhosted.org`; used with `allow_list` only. */
+  readonly domains: readonly string[];
+}
+
+export interface VolumeMount {
+  /** The provider's own reference of the volume. */
+  readonly volumeRef: string;
+  /** Absolute path in the sandbox. */
+  readonly mountPath: string;
+  readonly readOnly: boolean;
+}
+
+export interface PtySize {
+  readonly rows: number;
+  readonly columns: number;
+}
 
 export interface ProviderCapabilities {
   readonly isolation: IsolationLevel;
+  /** The policy of a sandbox whose order names none. */
   readonly networkPolicy: NetworkPolicy;
   readonly gpu: boolean;
+  readonly features: ReadonlySet<ProviderFeature>;
 }
 
 export interface SandboxSpec {
@@ -30,6 +86,18 @@ export interface SandboxSpec {
   readonly gpu: string | null;
   /** The provider ends the sandbox by itself after this time, even when Tollbox is down. */
   readonly lifetimeMs: number;
+  /** Everything below needs the feature of its name; a provider rejects `invalid` for what it cannot do. */
+  readonly network?: NetworkOrder;
+  /** Variables of every process of the sandbox. Values are never logged. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly idleTimeoutMs?: number;
+  /** Container ports that a tunnel may reach; fixed at create. */
+  readonly ports?: readonly number[];
+  readonly volumes?: readonly VolumeMount[];
+  /** Start from this snapshot of `ProviderSnapshots.take` in place of the image. */
+  readonly snapshotRef?: string;
+  /** Shell lines, one each, that prepare the image before the sandbox starts. */
+  readonly setupCommands?: readonly string[];
 }
 
 /** A provider object that belongs to a sandbox. */
@@ -50,7 +118,29 @@ export type ProviderState =
 export interface ExecOptions {
   /** The process group is killed after this time (above 0), and `exit` resolves with returncode 137 and `timedOut: true`. */
   readonly timeoutMs: number;
+  /** Added to the sandbox's own variables. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Absolute path; the image's own working directory when absent. */
+  readonly workdir?: string;
+  /** Bytes for the standard input, which is closed after them; closed at once when absent. */
+  readonly stdin?: AsyncIterable<Uint8Array>;
+  /** Run on a terminal of this size; stderr then comes merged into stdout. */
+  readonly pty?: PtySize;
 }
+
+/** Signals that may be sent to a process. */
+export const PROCESS_SIGNALS = [
+  'SIGHUP',
+  'SIGINT',
+  'SIGQUIT',
+  'SIGKILL',
+  'SIGUSR1',
+  'SIGUSR2',
+  'SIGTERM',
+  'SIGCONT',
+  'SIGSTOP',
+] as const;
+export type ProcessSignal = (typeof PROCESS_SIGNALS)[number];
 
 export interface ProcessExit {
   readonly returncode: number;
@@ -66,6 +156,10 @@ export interface ProviderProcess {
   readonly stderr: AsyncIterable<Uint8Array>;
   /** Resolves after both streams have ended. Rejects `gone` when the sandbox ended under the process, `timeout` after the signal. */
   readonly exit: Promise<ProcessExit>;
+  /** Sends a signal to the process group; there with the feature `exec_signal`. */
+  readonly signal?: (signal: ProcessSignal) => Promise<void>;
+  /** There with the feature `pty_resize`, for a process that runs on a terminal. */
+  readonly resize?: (size: PtySize) => Promise<void>;
 }
 
 export interface ListedSandbox extends ProviderHandle {
@@ -81,6 +175,11 @@ export interface ListedSandbox extends ProviderHandle {
  */
 export interface SandboxProvider {
   readonly name: ProviderName;
+  readonly files?: ProviderFiles;
+  readonly processes?: ProviderProcesses;
+  readonly snapshots?: ProviderSnapshots;
+  readonly tunnels?: ProviderTunnels;
+  readonly volumes?: ProviderVolumes;
   capabilities(): ProviderCapabilities;
   /** Rejects `timeout` when it is not known whether the provider object exists. */
   create(spec: SandboxSpec, signal: AbortSignal): Promise<CreatedSandbox>;

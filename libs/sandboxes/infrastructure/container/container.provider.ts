@@ -5,6 +5,7 @@ import {
   type ListedSandbox,
   type ProviderCapabilities,
   ProviderError,
+  type ProviderFeature,
   type ProviderHandle,
   type ProviderProcess,
   type ProviderState,
@@ -50,6 +51,8 @@ const REMOVE_RETRY_MS = 100;
 const IMAGE_CHECK_MS = 10_000;
 const LIVE = new Set(['running', 'paused', 'restarting']);
 
+const FEATURES: ReadonlySet<ProviderFeature> = new Set();
+
 /**
  * Sandboxes as containers of a Docker-compatible engine (Docker Engine, Docker Desktop, Podman). It never pulls an image
  * and touches only containers that it made.
@@ -70,7 +73,7 @@ export class ContainerProvider implements SandboxProvider {
   ) {}
 
   capabilities(): ProviderCapabilities {
-    return { isolation: this.engine.isolation, networkPolicy: 'none', gpu: false };
+    return { isolation: this.engine.isolation, networkPolicy: 'none', gpu: false, features: FEATURES };
   }
 
   async create(spec: SandboxSpec, signal: AbortSignal): Promise<CreatedSandbox> {

@@ -6,6 +6,7 @@ import {
   type ListedSandbox,
   type ProviderCapabilities,
   ProviderError,
+  type ProviderFeature,
   type ProviderHandle,
   type ProviderProcess,
   type ProviderState,
@@ -27,6 +28,8 @@ const FIRST_TERMINATE_POLL_MS = 20;
 const MAX_TERMINATE_POLL_MS = 1_000;
 const TAG_QUERIES_AT_ONCE = 8;
 const REMEMBERED_TAGS = 10_000;
+
+const FEATURES: ReadonlySet<ProviderFeature> = new Set(['gpu', 'network_public']);
 
 /**
  * Sandboxes on Modal, through its SDK. `MODAL_SERVER_URL` in the environment addresses another control plane.
@@ -79,7 +82,7 @@ export class ModalProvider implements SandboxProvider {
   }
 
   capabilities(): ProviderCapabilities {
-    return { isolation: 'modal-gvisor', networkPolicy: 'public', gpu: true };
+    return { isolation: 'modal-gvisor', networkPolicy: 'public', gpu: true, features: FEATURES };
   }
 
   async create(spec: SandboxSpec, signal: AbortSignal): Promise<CreatedSandbox> {
