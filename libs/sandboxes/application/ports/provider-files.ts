@@ -1,4 +1,4 @@
-import type { ProviderHandle } from './provider';
+import type { ProviderHandle } from './provider-handle';
 
 export type FileType = 'file' | 'directory' | 'symlink' | 'other';
 

@@ -1,4 +1,5 @@
-import type { ExecOptions, ProcessSignal, ProviderHandle, PtySize } from './provider';
+import type { ExecOptions, ProcessSignal, PtySize } from './process';
+import type { ProviderHandle } from './provider-handle';
 
 export interface ProcessStatus {
   readonly processId: string;

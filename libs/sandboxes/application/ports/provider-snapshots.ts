@@ -1,4 +1,4 @@
-import type { ProviderHandle } from './provider';
+import type { ProviderHandle } from './provider-handle';
 
 export interface TakenSnapshot {
   /** The provider's own reference, for `SandboxSpec.snapshotRef`. */

@@ -1,4 +1,4 @@
-import type { ProviderHandle } from './provider';
+import type { ProviderHandle } from './provider-handle';
 
 /** Where the gateway (or, with `publicUrl`, anyone) reaches a port of a sandbox. */
 export interface ProviderTunnel {

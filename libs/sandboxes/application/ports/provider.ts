@@ -1,8 +1,14 @@
+import type { ExecOptions, ProviderProcess } from './process';
 import type { ProviderFiles } from './provider-files';
+import type { ProviderHandle } from './provider-handle';
 import type { ProviderProcesses } from './provider-processes';
 import type { ProviderSnapshots } from './provider-snapshots';
 import type { ProviderTunnels } from './provider-tunnels';
 import type { ProviderVolumes } from './provider-volumes';
+
+export { PROCESS_SIGNALS } from './process';
+export type { ExecOptions, ProcessExit, ProcessSignal, ProviderProcess, PtySize } from './process';
+export type { ProviderHandle } from './provider-handle';
 
 /**
  * What a sandbox provider can do. `SandboxProvider` itself is what every provider offers; what only some can do is a
@@ -60,11 +66,6 @@ export interface VolumeMount {
   readonly readOnly: boolean;
 }
 
-export interface PtySize {
-  readonly rows: number;
-  readonly columns: number;
-}
-
 export interface ProviderCapabilities {
   readonly isolation: IsolationLevel;
   /** The policy of a sandbox whose order names none. */
@@ -100,11 +101,6 @@ export interface SandboxSpec {
   readonly setupCommands?: readonly string[];
 }
 
-/** A provider object that belongs to a sandbox. */
-export interface ProviderHandle {
-  readonly providerRef: string;
-}
-
 export interface CreatedSandbox extends ProviderHandle {
   readonly imageDigest: string | null;
 }
@@ -114,53 +110,6 @@ export type ProviderState =
   | { readonly kind: 'ended'; readonly returncode: number | null; readonly outOfMemory: boolean }
   /** The provider says explicitly that it does not know the handle. */
   | { readonly kind: 'not_found' };
-
-export interface ExecOptions {
-  /** The process group is killed after this time (above 0), and `exit` resolves with returncode 137 and `timedOut: true`. */
-  readonly timeoutMs: number;
-  /** Added to the sandbox's own variables. */
-  readonly env?: Readonly<Record<string, string>>;
-  /** Absolute path; the image's own working directory when absent. */
-  readonly workdir?: string;
-  /** Bytes for the standard input, which is closed after them; closed at once when absent. */
-  readonly stdin?: AsyncIterable<Uint8Array>;
-  /** Run on a terminal of this size; stderr then comes merged into stdout. */
-  readonly pty?: PtySize;
-}
-
-/** Signals that may be sent to a process. */
-export const PROCESS_SIGNALS = [
-  'SIGHUP',
-  'SIGINT',
-  'SIGQUIT',
-  'SIGKILL',
-  'SIGUSR1',
-  'SIGUSR2',
-  'SIGTERM',
-  'SIGCONT',
-  'SIGSTOP',
-] as const;
-export type ProcessSignal = (typeof PROCESS_SIGNALS)[number];
-
-export interface ProcessExit {
-  readonly returncode: number;
-  readonly timedOut: boolean;
-}
-
-export interface ProviderProcess {
-  /**
-   * Both streams must be read at the same time and to their ends; the reader decides what to keep. A process waits for its
-   * reader. A timeout ends both streams normally.
-   */
-  readonly stdout: AsyncIterable<Uint8Array>;
-  readonly stderr: AsyncIterable<Uint8Array>;
-  /** Resolves after both streams have ended. Rejects `gone` when the sandbox ended under the process, `timeout` after the signal. */
-  readonly exit: Promise<ProcessExit>;
-  /** Sends a signal to the process group; there with the feature `exec_signal`. */
-  readonly signal?: (signal: ProcessSignal) => Promise<void>;
-  /** There with the feature `pty_resize`, for a process that runs on a terminal. */
-  readonly resize?: (size: PtySize) => Promise<void>;
-}
 
 export interface ListedSandbox extends ProviderHandle {
   /** Null where the provider object does not carry our label. */
