@@ -19,6 +19,7 @@ import type { SandboxProvider } from './application/ports/provider';
 import type { RefusalObserver } from './application/ports/refusal-observer';
 import type { SandboxStore } from './application/ports/sandbox-store';
 import { ProviderCalls, type CallObserver } from './application/provider-calls';
+import { RecordedExecution } from './application/recorded-execution';
 import { SandboxStatus } from './application/sandbox-status';
 import { bodyLimits, sandboxSettings } from './application/settings';
 import { SettleCreation } from './application/settle-creation';
@@ -61,12 +62,13 @@ export function assembleSandboxes(config: Config, parts: SandboxParts): Sandboxe
   const access = new SandboxAccess(store, parts.refusals);
   const ender = new EndSandbox(store, provider, installation, clock, settings);
   const observer = new ObserveSandbox(store, provider, clock);
+  const executions = new RecordedExecution(store, observer, clock, ids, settings);
   const newId = () => newSandboxId((length) => random.bytes(length));
   const creation = new SettleCreation(store, provider, installation, ender, clock);
   const bodies = createBodySchemas(bodyLimits(config));
   return {
     create: new CreateSandbox(store, provider, installation, ender, settings, phases, newId),
-    exec: new ExecCommand(store, provider, access, observer, clock, ids, settings, phases),
+    exec: new ExecCommand(executions, provider, access, settings, phases),
     status: new SandboxStatus(store, access, observer, clock),
     terminate: new TerminateSandbox(store, access, ender, phases),
     stop: new StopSandbox(store, ender),
