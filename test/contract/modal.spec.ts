@@ -1,8 +1,19 @@
+import type { ProviderFeature } from '@tollbox/sandboxes/application/ports/provider';
 import { LocalControlPlane } from '../support/modal/control-plane';
 import { IMAGE, providerOn } from '../support/modal/provider-on-plane';
 import { describeProviderContract } from './provider-contract';
 
-describeProviderContract('modal, through the SDK on a local control plane', async () => {
+const FEATURES: readonly ProviderFeature[] = [
+  'exec_env',
+  'exec_workdir',
+  'exec_stdin',
+  'pty',
+  'network_public',
+  'idle_timeout',
+  'gpu',
+];
+
+describeProviderContract('modal, through the SDK on a local control plane', FEATURES, async () => {
   const plane = await LocalControlPlane.start();
   const provider = providerOn(plane);
   return {

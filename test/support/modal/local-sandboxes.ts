@@ -7,6 +7,7 @@ import { killByMarker, LocalProcess } from './local-process';
 import {
   GenericStatus,
   type GenericResult,
+  type SandboxCreateRequest,
   type SandboxDefinition,
   type SandboxListRequest,
   STDERR_PIPE,
@@ -15,13 +16,24 @@ import {
   type TaskExecStartRequest,
 } from './messages';
 import { Wakeup } from './output-buffer';
+import { Secrets } from './secrets';
+import { terminalCommand } from './terminal';
 
+const ENTRYPOINT = 'entrypoint';
 const SANDBOX_VARIABLE = 'TOLLBOX_LOCAL_SANDBOX';
 const MAX_LIFETIME_S = 24 * 3600;
 const GPU_TYPES = new Set(['T4', 'L4', 'A10G', 'A100', 'A100-80GB', 'L40S', 'H100', 'H200', 'B200']);
 const ID_ALPHABET = 'ABCDEFGHJKMNPQRSTVWXYZ0123456789';
 
 export type Backend = 'v1' | 'v2';
+
+interface RunOptions {
+  readonly workdir: string | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly keepStdout: boolean;
+  readonly keepStderr: boolean;
+  readonly variables: Readonly<Record<string, string>>;
+}
 
 /** One sandbox: a temporary directory, and the local processes that run in it. There is no isolation. */
 export class LocalSandbox {
@@ -38,6 +50,7 @@ export class LocalSandbox {
     readonly definition: SandboxDefinition,
     readonly tags: readonly Tag[],
     readonly directory: string,
+    readonly variables: Readonly<Record<string, string>>,
   ) {}
 
   /** Waits at most `seconds` for the end; the answer has no result when the sandbox still runs. */
@@ -53,6 +66,8 @@ export class LocalSandboxes {
   private readonly byId = new Map<string, LocalSandbox>();
   private readonly byTask = new Map<string, LocalSandbox>();
   private readonly deadlines = new Map<string, NodeJS.Timeout>();
+  private readonly idleTimers = new Map<string, NodeJS.Timeout>();
+  readonly secrets = new Secrets();
   private readonly removals = new Set<Promise<void>>();
 
   constructor(
@@ -60,7 +75,12 @@ export class LocalSandboxes {
     private readonly binDirectory: string,
   ) {}
 
-  create(backend: Backend, appId: string, definition: SandboxDefinition, tags: readonly Tag[]): LocalSandbox {
+  create(
+    backend: Backend,
+    appId: string,
+    definition: SandboxDefinition,
+    { tags, secretSources = [] }: SandboxCreateRequest,
+  ): LocalSandbox {
     refuseWhatModalRefuses(backend, definition);
     const sandbox = new LocalSandbox(
       newSandboxId(backend),
@@ -70,6 +90,7 @@ export class LocalSandboxes {
       definition,
       tags,
       mkdtempSync(join(this.root, 'sandbox-')),
+      this.secrets.variables([...(definition.secretIds ?? []).map((secretId) => ({ secretId })), ...secretSources]),
     );
     this.byId.set(sandbox.id, sandbox);
     this.byTask.set(sandbox.taskId, sandbox);
@@ -78,6 +99,7 @@ export class LocalSandboxes {
       setTimeout(() => this.finish(sandbox, GenericStatus.timeout), definition.timeoutSecs * 1000),
     );
     if (definition.entrypointArgs.length > 0) this.runEntrypoint(sandbox);
+    this.watchIdle(sandbox);
     return sandbox;
   }
 
@@ -112,15 +134,17 @@ export class LocalSandboxes {
   startExec(request: TaskExecStartRequest): void {
     const sandbox = this.runningTask(request.taskId);
     if (sandbox.execs.has(request.execId)) return;
-    sandbox.execs.set(
-      request.execId,
-      this.run(sandbox, request.commandArgs, {
-        workdir: request.workdir,
-        timeoutMs: request.timeoutSecs === undefined ? undefined : request.timeoutSecs * 1000,
-        keepStdout: request.stdoutConfig === STDOUT_PIPE,
-        keepStderr: request.stderrConfig === STDERR_PIPE,
-      }),
-    );
+    const argv = request.ptyInfo === undefined ? request.commandArgs : terminalCommand(request.commandArgs, request.ptyInfo);
+    const process = this.run(sandbox, argv, {
+      workdir: request.workdir,
+      timeoutMs: request.timeoutSecs === undefined ? undefined : request.timeoutSecs * 1000,
+      keepStdout: request.stdoutConfig === STDOUT_PIPE,
+      keepStderr: request.stderrConfig === STDERR_PIPE,
+      variables: this.secrets.variables(request.secretSources),
+    });
+    sandbox.execs.set(request.execId, process);
+    this.watchIdle(sandbox);
+    void process.waitForExit(new AbortController().signal).then(() => this.watchIdle(sandbox));
   }
 
   exec(taskId: string, execId: string): LocalProcess {
@@ -134,6 +158,8 @@ export class LocalSandboxes {
     sandbox.result = { status, exitcode, exception: '' };
     clearTimeout(this.deadlines.get(sandbox.id));
     this.deadlines.delete(sandbox.id);
+    clearTimeout(this.idleTimers.get(sandbox.id));
+    this.idleTimers.delete(sandbox.id);
     for (const process of sandbox.execs.values()) process.kill();
     killByMarker(SANDBOX_VARIABLE, sandbox.id);
     const removal = rm(sandbox.directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 }).finally(() => {
@@ -149,35 +175,45 @@ export class LocalSandboxes {
     await Promise.all(this.removals);
   }
 
+  /** Idle is a sandbox in which no command runs; its first process does not count. */
+  private watchIdle(sandbox: LocalSandbox): void {
+    clearTimeout(this.idleTimers.get(sandbox.id));
+    const { idleTimeoutSecs } = sandbox.definition;
+    const isBusy = [...sandbox.execs].some(([id, process]) => id !== ENTRYPOINT && process.exitStatus === undefined);
+    if (idleTimeoutSecs === undefined || isBusy || sandbox.result !== undefined) return;
+    const timer = setTimeout(() => this.finish(sandbox, GenericStatus.idleTimeout), idleTimeoutSecs * 1000);
+    this.idleTimers.set(sandbox.id, timer);
+  }
+
   private runEntrypoint(sandbox: LocalSandbox): void {
     const main = this.run(sandbox, sandbox.definition.entrypointArgs, {
       workdir: undefined,
       timeoutMs: undefined,
       keepStdout: false,
       keepStderr: false,
+      variables: {},
     });
-    sandbox.execs.set('entrypoint', main);
+    sandbox.execs.set(ENTRYPOINT, main);
     void main.waitForExit(new AbortController().signal).then((exit) => {
       const code = exit?.code ?? 128 + (exit?.signal ?? 0);
       this.finish(sandbox, code === 0 ? GenericStatus.success : GenericStatus.failure, code);
     });
   }
 
-  private run(
-    sandbox: LocalSandbox,
-    argv: readonly string[],
-    options: { workdir: string | undefined; timeoutMs: number | undefined; keepStdout: boolean; keepStderr: boolean },
-  ): LocalProcess {
-    const workdir = options.workdir ?? sandbox.definition.workdir;
+  private run(sandbox: LocalSandbox, argv: readonly string[], options: RunOptions): LocalProcess {
+    const workdir = options.workdir ?? sandbox.definition.workdir ?? sandbox.directory;
     try {
       return new LocalProcess({
         argv,
-        cwd: workdir === undefined ? sandbox.directory : join(sandbox.directory, workdir),
+        // There is no other root directory: a path that a command has seen is one of this machine.
+        cwd: workdir.startsWith(sandbox.directory) ? workdir : join(sandbox.directory, workdir),
         env: {
           PATH: `${this.binDirectory}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
           HOME: sandbox.directory,
           TMPDIR: sandbox.directory,
           LANG: 'C.UTF-8',
+          ...sandbox.variables,
+          ...options.variables,
           [SANDBOX_VARIABLE]: sandbox.id,
         },
         timeoutMs: options.timeoutMs,

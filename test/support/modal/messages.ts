@@ -27,12 +27,29 @@ export interface Tag {
   readonly tagValue: string;
 }
 
+/** Variables, given inline or as the id of a secret. */
+export interface SecretSource {
+  readonly env?: { readonly contents: Readonly<Record<string, string>> };
+  readonly secretId?: string;
+}
+
+export interface SecretGetOrCreateRequest {
+  readonly envDict: Readonly<Record<string, string>>;
+}
+
+export interface PtyInfo {
+  readonly enabled: boolean;
+  readonly winszRows: number;
+  readonly winszCols: number;
+}
+
 export interface SandboxDefinition {
   readonly entrypointArgs: readonly string[];
   readonly imageId: string;
   readonly timeoutSecs: number;
   readonly idleTimeoutSecs?: number;
   readonly workdir?: string;
+  readonly secretIds?: readonly string[];
   readonly runtime?: string;
   readonly resources?: {
     readonly milliCpu: number;
@@ -48,6 +65,8 @@ export interface SandboxCreateRequest {
   readonly appId: string;
   readonly definition?: SandboxDefinition;
   readonly tags: readonly Tag[];
+  /** In the newer API only; the older one names secrets in the definition. */
+  readonly secretSources?: readonly SecretSource[];
 }
 
 export interface SandboxRequest {
@@ -88,6 +107,8 @@ export interface TaskExecStartRequest {
   readonly stderrConfig: number;
   readonly timeoutSecs?: number;
   readonly workdir?: string;
+  readonly secretSources: readonly SecretSource[];
+  readonly ptyInfo?: PtyInfo;
 }
 
 export interface TaskExecRequest {

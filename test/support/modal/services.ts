@@ -11,6 +11,7 @@ import {
   type SandboxListRequest,
   type SandboxRequest,
   type SandboxWaitRequest,
+  type SecretGetOrCreateRequest,
   STDERR_DESCRIPTOR,
   type TaskExecRequest,
   type TaskExecStartRequest,
@@ -89,7 +90,7 @@ export function controlPlaneHandlers(parts: ServiceParts): { handlers: Handlers;
     if (request.definition === undefined) throw new ServerError(Status.INVALID_ARGUMENT, 'definition is missing');
     if (!catalogue.hasImage(request.definition.imageId))
       throw new ServerError(Status.NOT_FOUND, `Image ${request.definition.imageId} not found`);
-    return sandboxes.create(backend, request.appId, request.definition, request.tags);
+    return sandboxes.create(backend, request.appId, request.definition, request);
   };
   const wait = async (request: SandboxWaitRequest, context: CallContext): Promise<object> => {
     const sandbox = sandboxes.get(request.sandboxId);
@@ -108,6 +109,7 @@ export function controlPlaneHandlers(parts: ServiceParts): { handlers: Handlers;
 
   const handlers: Handlers = {
     ...catalogue.handlers,
+    secretGetOrCreate: ({ envDict }: SecretGetOrCreateRequest) => ({ secretId: sandboxes.secrets.keep(envDict) }),
     authTokenGet: () => ({ token: parts.tokens.issue('control-plane') }),
     sandboxCreateV2: (request: SandboxCreateRequest) => {
       const sandbox = create('v2', request);

@@ -22,6 +22,9 @@ export function createParams(spec: SandboxSpec, cpuPerVcpu: number): SandboxCrea
     ...(isPositive(spec.cpuMillis) ? [] : ['cpuMillis is not a positive whole number']),
     ...(isPositive(spec.memoryMiB) ? [] : ['memoryMiB is not a positive whole number']),
     ...(spec.lifetimeMs > 0 && spec.lifetimeMs <= MAX_LIFETIME_MS ? [] : ['lifetimeMs is not within 24 hours']),
+    ...(spec.idleTimeoutMs === undefined || (spec.idleTimeoutMs > 0 && spec.idleTimeoutMs <= MAX_LIFETIME_MS)
+      ? []
+      : ['idleTimeoutMs is not within 24 hours']),
     ...(spec.gpu === null || /^[A-Z0-9-]{1,32}(:[1-8])?$/.test(spec.gpu) ? [] : ['gpu is not a GPU name with an optional count']),
   ];
   if (problems.length > 0) throw new ProviderError('invalid', `Modal cannot create this sandbox: ${problems.join('; ')}`);
@@ -36,6 +39,7 @@ export function createParams(spec: SandboxSpec, cpuPerVcpu: number): SandboxCrea
     blockNetwork: false,
     runtime: 'gvisor',
     ...(spec.gpu === null ? {} : { gpu: spec.gpu }),
+    ...(spec.idleTimeoutMs === undefined ? {} : { idleTimeoutMs: wholeSecondsMs(spec.idleTimeoutMs) }),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { ContainerProcess } from 'modal';
 import { ProviderError, type ProcessExit, type ProviderProcess } from '../../application/ports/provider';
+import type { CommandInput } from './command-input';
 import { isExecDeadline } from './errors';
 
 /** 128 + SIGKILL: how Modal reports a command that it killed at its timeout. */
@@ -12,6 +13,7 @@ export interface ProcessWatch {
   /** How long after the timeout Modal may take to say that the command has ended. */
   readonly exitMarginMs: number;
   readonly signal: AbortSignal;
+  readonly input: Pick<CommandInput, 'broken' | 'stop'>;
   /** Finds out why the command failed; `gone` when its sandbox has ended. */
   explain(error: unknown): Promise<ProviderError>;
   /** Whether the sandbox still runs. */
@@ -64,6 +66,7 @@ export class ModalProcess implements ProviderProcess {
     this.stdout = new ProcessOutput(process.stdout);
     this.stderr = new ProcessOutput(process.stderr);
     this.exit = this.conclude(process).finally(() => {
+      watch.input.stop();
       this.stdout.cut();
       this.stderr.cut();
       watch.release();
@@ -113,7 +116,7 @@ export class ModalProcess implements ProviderProcess {
       if (signal.aborted) onAbort();
     });
     try {
-      return await Promise.race([finished, overdue, aborted]);
+      return await Promise.race([finished, overdue, aborted, this.watch.input.broken]);
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
