@@ -19,8 +19,9 @@ import { PgReaperStore } from './infrastructure/pg-reaper.store';
 import { AuditedSweep } from './infrastructure/sweep-audit';
 import { ReaperRunner } from './reaper.runner';
 
-const CONCURRENCY = 8;
-const BATCH = 100;
+const SWEEP_CONCURRENCY = 8;
+/** Sandboxes in hand for each provider call at once: what the calls of about a second use up. */
+const IN_HAND_PER_CALL = 16;
 const MAX_LOOKS = 200;
 const RETRY_AFTER_MS = 5_000;
 /** What a create's rows may take on top of its provider call. */
@@ -42,17 +43,18 @@ const log: ReaperLog = {
     { provide: PgReaperStore, inject: [PG_POOL], useFactory: (pool: Pool) => new PgReaperStore(pool) },
     {
       provide: Reap,
-      inject: [PgReaperStore, EndSandbox, ProviderCalls, CONFIG],
-      useFactory: (store: PgReaperStore, ender: EndSandbox, provider: ProviderCalls, config: Config) =>
+      inject: [PgReaperStore, EndSandbox, ProviderCalls, CLOCK, CONFIG],
+      useFactory: (store: PgReaperStore, ender: EndSandbox, provider: ProviderCalls, clock: Clock, config: Config) =>
         new Reap(
           store,
           ender,
+          clock,
           {
             provider: provider.name,
             createLimitMs: config.SANDBOX_CREATE_DEADLINE_MS + CREATE_MARGIN_MS,
             retryAfterMs: RETRY_AFTER_MS,
-            batch: BATCH,
-            concurrency: CONCURRENCY,
+            batch: config.REAPER_CONCURRENCY * IN_HAND_PER_CALL,
+            concurrency: config.REAPER_CONCURRENCY,
           },
           log,
         ),
@@ -85,7 +87,7 @@ const log: ReaperLog = {
             orphanAgeMs: config.SANDBOX_CREATE_DEADLINE_MS + config.REAPER_ORPHAN_MARGIN_MS,
             maxRemovals: config.REAPER_MAX_REMOVALS_PER_SWEEP,
             maxLooks: MAX_LOOKS,
-            concurrency: CONCURRENCY,
+            concurrency: SWEEP_CONCURRENCY,
           },
           log,
         ),

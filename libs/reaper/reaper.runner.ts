@@ -26,7 +26,7 @@ export class ReaperRunner implements OnApplicationBootstrap, BeforeApplicationSh
 
   /** The first ticks come at once: what ended while no worker ran has waited long enough. */
   onApplicationBootstrap(): void {
-    this.schedule('reaper-pass', this.settings.passIntervalMs, (signal) => this.reap.pass(signal));
+    this.schedule('reaper-pass', this.settings.passIntervalMs, (signal) => this.reap.tick(signal));
     this.schedule('reaper-sweep', this.settings.sweepIntervalMs, (signal) => this.sweep.sweep(signal));
   }
 
@@ -37,7 +37,7 @@ export class ReaperRunner implements OnApplicationBootstrap, BeforeApplicationSh
     this.stopping.abort();
     let timer: NodeJS.Timeout | undefined;
     const grace = new Promise<void>((resolve) => (timer = setTimeout(resolve, this.settings.graceMs)));
-    await Promise.race([Promise.all(this.running.values()), grace]);
+    await Promise.race([Promise.all(this.running.values()).then(() => this.reap.idle()), grace]);
     clearTimeout(timer);
   }
 

@@ -3,6 +3,7 @@ import { Reap, type ReapSettings } from '@tollbox/reaper/application/reap';
 import { PgReaperStore } from '@tollbox/reaper/infrastructure/pg-reaper.store';
 import { ProviderError } from '@tollbox/sandboxes/application/ports/provider';
 import type { Sandboxes } from '@tollbox/sandboxes/assemble';
+import { eventually } from '../contract/provider-contract';
 import { Gate, ScriptedProvider } from '../support/sandboxes/scripted-provider';
 import { eventKinds, openWorld, ORDER, wallet, type World } from '../support/sandboxes/world';
 
@@ -10,6 +11,7 @@ describe('a pass of the reaper', () => {
   let provider: ScriptedProvider;
   let world: World;
   let problems: string[];
+  let clockOffsetMs = 0;
   beforeEach(async () => {
     provider = new ScriptedProvider();
     world = await openWorld(provider, { SANDBOX_CREATE_DEADLINE_MS: '60000' });
@@ -21,6 +23,7 @@ describe('a pass of the reaper', () => {
     new Reap(
       new PgReaperStore(world.pool),
       sandboxes.ender,
+      { nowMs: () => Date.now() + clockOffsetMs },
       { provider: 'container', createLimitMs: 70_000, retryAfterMs: 5_000, batch: 100, concurrency: 8, ...settings },
       {
         info: () => undefined,
@@ -29,14 +32,20 @@ describe('a pass of the reaper', () => {
       },
     );
   const running = new AbortController().signal;
-  const pass = (settings: Partial<ReapSettings> = {}) => reaper(settings).pass(running);
+  /** A tick, and all that it began. */
+  const passOf = async (reap: Reap) => {
+    const taken = await reap.tick(running);
+    await reap.idle();
+    return taken;
+  };
+  const pass = (settings: Partial<ReapSettings> = {}) => passOf(reaper(settings));
   const expire = (sandboxId: string) =>
     world.query(`UPDATE sandboxes SET deadline_at = now() - interval '1 s' WHERE id = $1`, [sandboxId]);
-  /** As if the row had been written and touched that long ago. */
+  /** As if the row had been written, and its next attempt set, that long ago. */
   const age = async (sandboxId: string, seconds: number) => {
     await world.query('ALTER TABLE sandboxes DISABLE TRIGGER sandboxes_guard');
     await world.query(
-      `UPDATE sandboxes SET created_at = created_at - $2 * interval '1 s', updated_at = updated_at - $2 * interval '1 s' WHERE id = $1`,
+      `UPDATE sandboxes SET created_at = created_at - $2 * interval '1 s', end_attempt_at = end_attempt_at - $2 * interval '1 s' WHERE id = $1`,
       [sandboxId, seconds],
     );
     await world.query('ALTER TABLE sandboxes ENABLE TRIGGER sandboxes_guard');
@@ -64,7 +73,7 @@ describe('a pass of the reaper', () => {
     const ids = (await Promise.all(Array.from({ length: 20 }, () => world.create()))).map(({ answer }) => answer.sandbox_id);
     for (const id of ids) await expire(id);
     const other = world.another();
-    const worked = await Promise.all([reaper().pass(running), reaper({}, other).pass(running), reaper().pass(running)]);
+    const worked = await Promise.all([pass(), passOf(reaper({}, other)), pass()]);
     expect(worked.reduce((sum, count) => sum + count, 0)).toBe(20);
     expect(provider.calls.terminate).toBe(20);
     expect(await world.query(`SELECT 1 FROM sandboxes WHERE state <> 'terminated'`)).toEqual([]);
@@ -168,9 +177,94 @@ describe('a pass of the reaper', () => {
   });
 
   it('stops between two sandboxes when it is told to', async () => {
+    for (const { answer } of [await world.create(), await world.create()]) await expire(answer.sandbox_id);
+    const stopping = new AbortController();
+    const terminating = new Gate();
+    provider.before.terminate = terminating.pass;
+    const reap = reaper({ concurrency: 1 });
+    expect(await reap.tick(stopping.signal)).toBe(2);
+    await terminating.reached;
+    stopping.abort();
+    terminating.release();
+    await reap.idle();
+    expect(await reap.tick(stopping.signal)).toBe(0);
+    expect(provider.calls.terminate).toBe(1);
+    const states = await world.query<{ state: string }>('SELECT state FROM sandboxes ORDER BY state');
+    expect(states.map(({ state }) => state)).toEqual(['terminated', 'terminating']);
+  });
+
+  it('serves every wallet once before it serves one twice', async () => {
+    const [busy, other] = [wallet(), wallet()];
+    const ids: string[] = [];
+    for (const owner of [busy, busy, busy, other]) ids.push((await world.create(owner)).answer.sandbox_id);
+    for (const [index, id] of ids.entries())
+      await world.query(`UPDATE sandboxes SET deadline_at = now() - $2 * interval '1 s' WHERE id = $1`, [id, 10 - index]);
+    expect(await pass({ batch: 2 })).toBe(2);
+    const ended = await world.query<{ id: string }>(`SELECT id FROM sandboxes WHERE state = 'terminated'`);
+    expect(ended.map(({ id }) => id).sort()).toEqual([ids[0]!, ids[3]!].sort());
+  });
+
+  it('a call that hangs holds up neither the next tick nor the other sandboxes', async () => {
+    const [hanging, fine] = [(await world.create()).answer.sandbox_id, (await world.create()).answer.sandbox_id];
+    await expire(hanging);
+    const gate = new Gate();
+    provider.before.terminate = ({ times }) => (times === 1 ? gate.pass() : undefined);
+    const reap = reaper();
+    expect(await reap.tick(running)).toBe(1);
+    await gate.reached;
+    await expire(fine);
+    expect(await reap.tick(running)).toBe(1);
+    await eventually(
+      () => world.state(fine),
+      ({ state }) => state === 'terminated',
+    );
+    expect((await world.state(hanging)).state).toBe('terminating');
+    gate.release();
+    await reap.idle();
+    expect((await world.state(hanging)).state).toBe('terminated');
+  });
+
+  it('writes the wait after a failure into the row, where every worker heeds it, longer each time', async () => {
     const { sandbox_id: id } = (await world.create()).answer;
     await expire(id);
-    await reaper().pass(AbortSignal.abort());
-    expect(await world.state(id)).toMatchObject({ state: 'running', desired_state: 'terminated' });
+    provider.before.terminate = () => {
+      throw new ProviderError('unavailable', 'down');
+    };
+    const wait = async () =>
+      (
+        await world.query<{ ms: number }>(
+          'SELECT (extract(epoch FROM end_attempt_at - now()) * 1000)::float8 AS ms FROM sandboxes WHERE id = $1',
+          [id],
+        )
+      )[0]!.ms;
+    expect(await pass({ retryAfterMs: 60_000 })).toBe(1);
+    expect(await wait()).toBeLessThanOrEqual(1_000);
+    expect(await passOf(reaper({}, world.another()))).toBe(0);
+    for (let attempt = 2; attempt <= 7; attempt++) {
+      await age(id, 100);
+      expect(await pass()).toBe(1);
+    }
+    expect(await wait()).toBeGreaterThan(25_000);
+    delete provider.before.terminate;
+    await age(id, 100);
+    await pass();
+    expect((await world.state(id)).state).toBe('terminated');
+  });
+
+  it('asks a provider nothing while it has asked for a pause', async () => {
+    const [first, second] = [(await world.create()).answer.sandbox_id, (await world.create()).answer.sandbox_id];
+    await expire(first);
+    provider.before.terminate = () => {
+      throw new ProviderError('rate_limited', 'slow down', { retryAfterMs: 8_000 });
+    };
+    const reap = reaper();
+    expect(await passOf(reap)).toBe(1);
+    delete provider.before.terminate;
+    await expire(second);
+    expect(await passOf(reap)).toBe(0);
+    clockOffsetMs = 8_001;
+    expect(await passOf(reap)).toBe(1);
+    clockOffsetMs = 0;
+    expect((await world.state(second)).state).toBe('terminated');
   });
 });

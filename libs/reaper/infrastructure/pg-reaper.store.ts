@@ -1,35 +1,9 @@
 import type { Pool } from 'pg';
 import { acquireLease, releaseLease } from '@tollbox/platform/database/leases';
 import type { Sandbox } from '@tollbox/sandboxes/domain/sandbox';
-import { FINAL_STATES, toSandbox, type SandboxRow } from '@tollbox/sandboxes/infrastructure/persistence/rows';
-import type { DueReason, ReaperStore, RowOfObject } from '../application/ports/reaper-store';
-
-/** Records the end of the rows that `due` selects; `$2` is the reason. */
-const requestEnd = (due: string): string => `WITH due AS (${due} FOR NO KEY UPDATE SKIP LOCKED),
-  changed AS (
-    UPDATE sandboxes s SET desired_state = 'terminated', reason = COALESCE(s.reason, $2) FROM due WHERE s.id = due.id
-    RETURNING s.id, s.state, s.deadline_at),
-  event AS (
-    INSERT INTO sandbox_events (sandbox_id, kind, from_state, to_state, reason, actor)
-    SELECT id, 'end_requested', state, state, $2, 'reaper' FROM changed)
-  SELECT id FROM changed ORDER BY deadline_at, id`;
-
-const EXPIRED = requestEnd(`SELECT id FROM sandboxes
-  WHERE provider = $1 AND desired_state = 'running' AND state NOT IN ${FINAL_STATES} AND deadline_at <= now()
-  ORDER BY deadline_at, id LIMIT $3`);
-
-const STUCK = requestEnd(`SELECT id FROM sandboxes
-  WHERE provider = $1 AND desired_state = 'running' AND state IN ('requested', 'provisioning', 'unknown')
-    AND created_at <= now() - $4 * interval '1 ms'
-  ORDER BY created_at, id LIMIT $3`);
-
-/** The trigger of the table sets updated_at: the row is touched. */
-const TAKE_ENDS = `UPDATE sandboxes SET desired_state = 'terminated' WHERE id IN (
-    SELECT id FROM sandboxes
-    WHERE provider = $1 AND desired_state = 'terminated' AND state NOT IN ${FINAL_STATES}
-      AND updated_at <= now() - $2 * interval '1 ms'
-    ORDER BY updated_at, id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED)
-  RETURNING id`;
+import { toSandbox, type SandboxRow } from '@tollbox/sandboxes/infrastructure/persistence/rows';
+import type { DueReason, EndingSandbox, ReaperStore, RowOfObject } from '../application/ports/reaper-store';
+import { TAKE_ENDS, TAKE_EXPIRED, TAKE_STUCK } from './take-statements';
 
 const REMEMBER = `INSERT INTO orphan_sightings (provider, provider_ref) SELECT $1, ref FROM unnest($2::text[]) ref
   ON CONFLICT (provider, provider_ref) DO UPDATE SET last_seen_at = now()
@@ -38,16 +12,20 @@ const REMEMBER = `INSERT INTO orphan_sightings (provider, provider_ref) SELECT $
 export class PgReaperStore implements ReaperStore {
   constructor(private readonly pool: Pool) {}
 
-  async requestEndOfExpired(provider: string, limit: number): Promise<readonly string[]> {
-    return this.ids(EXPIRED, [provider, 'deadline' satisfies DueReason, limit]);
+  async takeExpired(provider: string, leaseMs: number, limit: number): Promise<readonly EndingSandbox[]> {
+    return this.ending(TAKE_EXPIRED, [provider, limit, leaseMs, 'deadline' satisfies DueReason]);
   }
 
-  async requestEndOfStuck(provider: string, olderThanMs: number, limit: number): Promise<readonly string[]> {
-    return this.ids(STUCK, [provider, 'create_interrupted' satisfies DueReason, limit, olderThanMs]);
+  async takeStuck(provider: string, olderThanMs: number, leaseMs: number, limit: number): Promise<readonly EndingSandbox[]> {
+    return this.ending(TAKE_STUCK, [provider, limit, leaseMs, 'create_interrupted' satisfies DueReason, olderThanMs]);
   }
 
-  async takeUnfinishedEnds(provider: string, untouchedForMs: number, limit: number): Promise<readonly string[]> {
-    return this.ids(TAKE_ENDS, [provider, untouchedForMs, limit]);
+  async takeUnfinishedEnds(provider: string, leaseMs: number, limit: number): Promise<readonly EndingSandbox[]> {
+    return this.ending(TAKE_ENDS, [provider, limit, leaseMs]);
+  }
+
+  async postponeEnd(id: string, delayMs: number): Promise<void> {
+    await this.pool.query(`UPDATE sandboxes SET end_attempt_at = now() + $2 * interval '1 ms' WHERE id = $1`, [id, delayMs]);
   }
 
   async runningWithoutObject(provider: string, providerRefs: readonly string[], limit: number): Promise<readonly Sandbox[]> {
@@ -92,9 +70,9 @@ export class PgReaperStore implements ReaperStore {
     await releaseLease(this.pool, { name, holder });
   }
 
-  private async ids(sql: string, parameters: unknown[]): Promise<readonly string[]> {
-    const { rows } = await this.pool.query<{ id: string }>(sql, parameters);
-    return rows.map(({ id }) => id);
+  private async ending(sql: string, parameters: unknown[]): Promise<readonly EndingSandbox[]> {
+    const { rows } = await this.pool.query<SandboxRow & { end_attempts: number }>(sql, parameters);
+    return rows.map((row) => ({ ...toSandbox(row), endAttempts: row.end_attempts }));
   }
 
   private async sandboxes(sql: string, parameters: unknown[]): Promise<readonly Sandbox[]> {

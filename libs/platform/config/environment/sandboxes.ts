@@ -71,6 +71,7 @@ export const sandboxesVariables = {
     .describe('Modal cores bought for one sold vCPU (1 Modal core is 2 vCPU).'),
 
   REAPER_INTERVAL_MS: integer(100, 600_000, 1_000, 'Time between two passes of the reaper.'),
+  REAPER_CONCURRENCY: integer(1, 256, 16, 'Sandboxes that one worker ends at the provider at once.'),
   REAPER_SWEEP_INTERVAL_MS: integer(500, 3_600_000, 30_000, 'Time between two comparisons with the provider (orphans, ghosts).'),
   REAPER_ORPHAN_MARGIN_MS: integer(0, 3_600_000, 60_000, 'An orphan must be older than the create deadline plus this.'),
   REAPER_MAX_REMOVALS_PER_SWEEP: integer(

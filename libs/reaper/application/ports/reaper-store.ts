@@ -12,18 +12,26 @@ export interface RowOfObject {
 /** A wish for which the reaper ends sandboxes by itself. */
 export type DueReason = Extract<EndReason, 'deadline' | 'create_interrupted'>;
 
+/** A sandbox that was taken in order to end it. */
+export interface EndingSandbox extends Sandbox {
+  /** How often a worker has tried to end it, this time included. */
+  readonly endAttempts: number;
+}
+
 /**
- * The rows that need the reaper. Rows that another worker has locked are skipped; times are the database's. All methods
- * see the rows of one provider.
+ * The rows that need the reaper, of one provider; times are the database's. What is taken is left alone by other workers
+ * for `leaseMs`, rows that another one is taking are skipped. No wallet is served twice before every other one that waits
+ * has been served once; among equals the most overdue comes first.
  */
 export interface ReaperStore {
-  /** Records the end of sandboxes whose sold time is over; answers their ids, most overdue first. */
-  requestEndOfExpired(provider: string, limit: number): Promise<readonly string[]>;
-  /** Records the end of creates that nobody finished and that are older than this. */
-  requestEndOfStuck(provider: string, olderThanMs: number, limit: number): Promise<readonly string[]>;
-  /** Takes sandboxes that must end and that nobody has touched for this long; touched by this, others leave them alone. */
-  takeUnfinishedEnds(provider: string, untouchedForMs: number, limit: number): Promise<readonly string[]>;
-
+  /** Takes sandboxes whose sold time is over; their end is recorded. */
+  takeExpired(provider: string, leaseMs: number, limit: number): Promise<readonly EndingSandbox[]>;
+  /** Takes creates that nobody finished and that are older than this; their end is recorded. */
+  takeStuck(provider: string, olderThanMs: number, leaseMs: number, limit: number): Promise<readonly EndingSandbox[]>;
+  /** Takes sandboxes that must end and whose next attempt has come. */
+  takeUnfinishedEnds(provider: string, leaseMs: number, limit: number): Promise<readonly EndingSandbox[]>;
+  /** Sets the time of the next attempt. */
+  postponeEnd(id: string, delayMs: number): Promise<void>;
   /** Running sandboxes whose provider object is not among these. */
   runningWithoutObject(provider: string, providerRefs: readonly string[], limit: number): Promise<readonly Sandbox[]>;
   /** Running sandboxes in the order of their ids, from this one (exclusive) on. */
