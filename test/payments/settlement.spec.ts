@@ -272,6 +272,24 @@ describe('the settler', () => {
     await world.expectBooks([PAID_AFTER_REORG]);
   });
 
+  it('ends no batch while a payment of it is open that its follower did not see', async () => {
+    const payer = await world.payer(PRICE_ATOMIC);
+    const outcome = world.pay((await signedHeader(payer)).header);
+    await isQueued();
+    const { hash } = await storeAsDeadWorker({ send: true });
+    const [key] = world.wallets();
+    const [mined] = await key!.receipts([hash]);
+    const [batch] = await world.settlements.listOpen(key!.address);
+    expect(mined?.succeeded).toBe(true);
+    // As one that read the payments while they were settled, before their block was lost.
+    expect(await world.settlements.conclude(batch!.id, hash, mined!, [])).toBe(false);
+    expect(await world.settlements.drop(batch!.id, [])).toBe(false);
+    expect(await world.settlements.listOpen(key!.address)).toHaveLength(1);
+    world.startSettler();
+    expect((await outcome).kind).toBe('paid');
+    await world.expectBooks([PAID]);
+  });
+
   async function storeAsDeadWorker(options: { send: boolean }): Promise<{ hash: `0x${string}` }> {
     const [key] = world.wallets();
     const lease = await world.settlements.acquireLease(`settler:base-sepolia:${key!.address}`, 'dead-worker', 1_000);

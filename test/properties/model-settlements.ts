@@ -215,9 +215,7 @@ export class ModelSettlements implements SettlementStore {
   conclude(batchId: string, hash: Hex, mined: MinedTransaction, verdicts: readonly Verdict[]): Promise<boolean> {
     const batch = this.data.batches.get(batchId);
     const isUndecided = batch?.bytes.some(({ state }) => state === 'stored' || state === 'sent' || state === 'dropped') === true;
-    if (batch === undefined || !isUndecided || !verdicts.every((verdict) => this.isAsSeen(verdict)))
-      return Promise.resolve(false);
-    this.apply(verdicts);
+    if (batch === undefined || !isUndecided || !this.endAll(batchId, verdicts)) return Promise.resolve(false);
     this.data.changes += 1;
     batch.minedCount += 1;
     for (const bytes of batch.bytes) {
@@ -230,6 +228,18 @@ export class ModelSettlements implements SettlementStore {
     return Promise.resolve(true);
   }
 
+  /** All payments of the batch end, or nothing happens. */
+  private endAll(batchId: string, verdicts: readonly Verdict[]): boolean {
+    const ending = new Set(verdicts.filter(({ to }) => to !== 'unknown').map(({ payment }) => payment.id));
+    const wouldStayOpen = [...this.data.payments.values()].some(
+      ({ id, state, settlementTransactionId }) =>
+        settlementTransactionId === batchId && (state === 'broadcast' || state === 'unknown') && !ending.has(id),
+    );
+    if (wouldStayOpen || !verdicts.every((verdict) => this.isAsSeen(verdict))) return false;
+    this.apply(verdicts);
+    return true;
+  }
+
   private parties(batch: BatchRow) {
     return batch.paymentIds.map((id, index) => {
       const row = this.data.payment(id);
@@ -239,9 +249,7 @@ export class ModelSettlements implements SettlementStore {
 
   drop(batchId: string, verdicts: readonly Verdict[]): Promise<boolean> {
     const batch = this.data.batches.get(batchId);
-    if (batch === undefined || !isOpen(batch) || !verdicts.every((verdict) => this.isAsSeen(verdict)))
-      return Promise.resolve(false);
-    this.apply(verdicts);
+    if (batch === undefined || !isOpen(batch) || !this.endAll(batchId, verdicts)) return Promise.resolve(false);
     this.data.changes += 1;
     for (const bytes of batch.bytes) Object.assign(bytes, { state: 'dropped', resolvedAtMs: this.data.clock.nowMs });
     return Promise.resolve(true);

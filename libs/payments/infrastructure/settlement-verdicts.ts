@@ -97,7 +97,7 @@ export class SettlementVerdicts {
       });
       const batch = rows.find((row) => row.payment_ids.length > 0) ?? rows[0];
       if (batch === undefined) throw new ChangedMeanwhile();
-      const changed = await this.applyAll(client, verdicts, { batchId, hash });
+      const changed = await this.endAll(client, batchId, verdicts, { batchId, hash });
       const parties = await this.parties(client, batch.payment_ids, batch.payment_rounds, changed);
       const leg = Math.max(...rows.map((row) => row.mined_count));
       await this.journal.append(client, [
@@ -115,7 +115,7 @@ export class SettlementVerdicts {
         [batchId],
       );
       if (rowCount === 0) throw new ChangedMeanwhile();
-      const changed = await this.applyAll(client, verdicts, null);
+      const changed = await this.endAll(client, batchId, verdicts, null);
       await this.journal.append(client, changed.flatMap(verdictPostings));
       await this.tell(client, changed);
     });
@@ -131,13 +131,24 @@ export class SettlementVerdicts {
     }
   }
 
-  private async applyAll(
+  /**
+   * A batch ends together with all of its payments. Its caller may have read them before a lost block opened them again,
+   * and a payment that stays open in a batch that has ended would be looked after by nobody.
+   */
+  private async endAll(
     client: PoolClient,
+    batchId: string,
     verdicts: readonly Verdict[],
     ours: OurTransaction | null,
   ): Promise<readonly Verdict[]> {
     const changed = await this.apply(client, verdicts, ours);
     if (changed.length !== verdicts.length) throw new ChangedMeanwhile();
+    const { rowCount: openPayments } = await client.query({
+      name: 'settlement.left_open',
+      text: `SELECT 1 FROM payments WHERE settlement_transaction_id = $1 AND state IN ('broadcast', 'unknown') LIMIT 1`,
+      values: [batchId],
+    });
+    if (openPayments !== 0) throw new ChangedMeanwhile();
     return changed;
   }
 

@@ -119,7 +119,7 @@ export interface SettlementStore {
   decide(verdicts: readonly Verdict[]): Promise<number>;
   /**
    * These bytes of the batch are in a block: ends the batch, decides its payments and books the gas, all or nothing.
-   * False when a payment has changed since it was read, or the batch has ended already.
+   * False when a payment has changed since it was read, one of the batch would stay open, or the batch has ended already.
    */
   conclude(batchId: string, hash: Hex, mined: MinedTransaction, verdicts: readonly Verdict[]): Promise<boolean>;
   /** The nonce was used by another transaction: ends the batch without a block. All or nothing, as `conclude`. */
