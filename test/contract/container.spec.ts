@@ -1,7 +1,7 @@
 import { IMAGE, testContainerProvider } from './container-subject';
 import { describeProviderContract } from './provider-contract';
 
-describeProviderContract('container', [], async () => {
+describeProviderContract('container', ['snapshots'], async () => {
   const provider = await testContainerProvider();
   return {
     provider,

@@ -1,6 +1,7 @@
 import type { ProviderFeature, ProviderHandle, SandboxProvider } from '@tollbox/sandboxes/application/ports/provider';
 import { createHash, randomBytes } from 'node:crypto';
 import { eventually, patient, rejectionKind, run, sandboxSpec } from './contract-helpers';
+import { describeSnapshots } from './snapshots-contract';
 
 /** What a feature's tests work with; ready when they run. */
 export interface FeatureSubject {
@@ -110,6 +111,7 @@ const TESTS: Partial<Record<ProviderFeature, DescribeFeature>> = {
   exec_stdin: execStdin,
   pty,
   idle_timeout: idleTimeout,
+  snapshots: describeSnapshots,
 };
 
 /** The tests of every feature that a provider is said to have. */

@@ -10,6 +10,7 @@ const FEATURES: readonly ProviderFeature[] = [
   'pty',
   'network_public',
   'idle_timeout',
+  'snapshots',
   'gpu',
 ];
 

@@ -14,10 +14,12 @@ import {
 } from 'nice-grpc';
 import { AccessTokens } from './access-tokens';
 import { Faults } from './faults';
+import type { Handler, Handlers } from './handlers';
+import { LocalImages } from './local-images';
 import { LocalSandboxes } from './local-sandboxes';
 import type { SandboxDefinition, Tag } from './messages';
 import { loadServiceDefinitions } from './service-definitions';
-import { commandRouterHandlers, controlPlaneHandlers, type Handler, type Handlers } from './services';
+import { commandRouterHandlers, controlPlaneHandlers } from './services';
 
 const MAX_MESSAGE_BYTES = 100 << 20;
 const LOST_ANSWER = 'Connection dropped';
@@ -57,9 +59,9 @@ export class LocalControlPlane {
   private readonly tokenSecret: string;
   private readonly root = mkdtempSync(join(tmpdir(), `tollbox-modal-${process.pid}-`));
   private readonly sandboxes: LocalSandboxes;
+  private readonly images: LocalImages;
   private server: Server | undefined;
   private port = 0;
-  private forgetCatalogue: () => void = () => undefined;
 
   private constructor(options: ControlPlaneOptions) {
     this.tokenId = options.tokenId ?? 'ak-test';
@@ -69,6 +71,7 @@ export class LocalControlPlane {
     mkdirSync(binDirectory);
     installPython(binDirectory);
     this.sandboxes = new LocalSandboxes(this.root, binDirectory);
+    this.images = new LocalImages(this.root);
   }
 
   /** Starts a control plane. Throws when there is no python3, which stands in for the one of the sold image. */
@@ -114,7 +117,7 @@ export class LocalControlPlane {
 
   /** Forgets every built image, as Modal does when an image expires or is deleted. */
   forgetImages(): void {
-    this.forgetCatalogue();
+    this.images.forgetAll();
   }
 
   /** Names of the methods called so far, in order; `method` keeps one kind. */
@@ -146,14 +149,15 @@ export class LocalControlPlane {
 
   private async listen(): Promise<void> {
     const definitions = loadServiceDefinitions();
-    const parts = { sandboxes: this.sandboxes, tokens: this.tokens, routerUrl: () => `https://127.0.0.1:${this.port}` };
-    const control = controlPlaneHandlers(parts);
-    this.forgetCatalogue = control.forgetImages;
+    const { sandboxes, images, tokens } = this;
+    const parts = { sandboxes, images, tokens, routerUrl: () => `https://127.0.0.1:${this.port}` };
     this.server = createServer({
       'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
       'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
     });
-    this.addService(definitions.controlPlane, control.handlers, (method, context) => this.authorizeClient(method, context));
+    this.addService(definitions.controlPlane, controlPlaneHandlers(parts), (method, context) =>
+      this.authorizeClient(method, context),
+    );
     this.addService(definitions.commandRouter, commandRouterHandlers(parts), (_method, context, request) =>
       this.authorizeRouter(context, request),
     );

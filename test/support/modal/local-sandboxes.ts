@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync } from 'node:fs';
+import { cpSync, mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServerError, Status } from 'nice-grpc';
@@ -75,13 +75,17 @@ export class LocalSandboxes {
     private readonly binDirectory: string,
   ) {}
 
+  /** @param files of the snapshot that it starts from */
   create(
     backend: Backend,
     appId: string,
     definition: SandboxDefinition,
     { tags, secretSources = [] }: SandboxCreateRequest,
+    files: string | null,
   ): LocalSandbox {
     refuseWhatModalRefuses(backend, definition);
+    const directory = mkdtempSync(join(this.root, 'sandbox-'));
+    if (files !== null) cpSync(files, directory, { recursive: true, verbatimSymlinks: true });
     const sandbox = new LocalSandbox(
       newSandboxId(backend),
       `ta-${randomBytes(8).toString('hex')}`,
@@ -89,7 +93,7 @@ export class LocalSandboxes {
       appId,
       definition,
       tags,
-      mkdtempSync(join(this.root, 'sandbox-')),
+      directory,
       this.secrets.variables([...(definition.secretIds ?? []).map((secretId) => ({ secretId })), ...secretSources]),
     );
     this.byId.set(sandbox.id, sandbox);

@@ -126,3 +126,15 @@ export interface TaskExecStdinWriteRequest extends TaskExecRequest {
   readonly data: Uint8Array;
   readonly eof: boolean;
 }
+
+export interface TaskSnapshotFilesystemRequest {
+  readonly taskId: string;
+  /** A repeated id is the same snapshot. */
+  readonly snapshotId: string;
+  /** Positive seconds, or -1 for ever. */
+  readonly ttlSeconds?: number;
+}
+
+export interface ImageRequest {
+  readonly imageId: string;
+}

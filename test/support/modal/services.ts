@@ -1,12 +1,13 @@
 import { type CallContext, ServerError, Status } from 'nice-grpc';
 import type { AccessTokens } from './access-tokens';
+import type { Handlers } from './handlers';
+import type { LocalImages } from './local-images';
 import type { Backend, LocalSandbox, LocalSandboxes } from './local-sandboxes';
 import {
   type AppGetOrCreateRequest,
   CREATE_IF_MISSING,
   type EnvironmentGetOrCreateRequest,
   GenericStatus,
-  type ImageGetOrCreateRequest,
   type SandboxCreateRequest,
   type SandboxListRequest,
   type SandboxRequest,
@@ -17,17 +18,15 @@ import {
   type TaskExecStartRequest,
   type TaskExecStdinWriteRequest,
   type TaskExecStdioReadRequest,
+  type TaskSnapshotFilesystemRequest,
 } from './messages';
-
-/** One method: unary methods return their answer, streaming ones an async iterable of answers. */
-export type Handler = (request: never, context: CallContext) => unknown;
-export type Handlers = Readonly<Record<string, Handler>>;
 
 const READ_CHUNK_BYTES = 65_536;
 const IMAGE_BUILDER_VERSION = '2025.06';
 
 export interface ServiceParts {
   readonly sandboxes: LocalSandboxes;
+  readonly images: LocalImages;
   readonly tokens: AccessTokens;
   /** The client insists on https here and dials plaintext, because the control plane is on loopback. */
   readonly routerUrl: () => string;
@@ -37,11 +36,10 @@ function routerAccess(parts: ServiceParts, sandbox: LocalSandbox): { url: string
   return { url: parts.routerUrl(), jwt: parts.tokens.issue(sandbox.taskId) };
 }
 
-/** Apps, images and environments: names in, ids out. */
-function catalogueHandlers(): { handlers: Handlers; hasImage: (imageId: string) => boolean; forgetImages: () => void } {
+/** Apps and environments: names in, ids out. */
+function catalogueHandlers(): Handlers {
   const apps = new Map<string, string>();
-  const images = new Map<string, string>();
-  const handlers: Handlers = {
+  return {
     environmentGetOrCreate: (request: EnvironmentGetOrCreateRequest) => ({
       environmentId: 'en-1',
       metadata: {
@@ -58,39 +56,17 @@ function catalogueHandlers(): { handlers: Handlers; hasImage: (imageId: string) 
       apps.set(request.appName, appId);
       return { appId };
     },
-    imageGetOrCreate: (request: ImageGetOrCreateRequest) => {
-      const recipe = (request.image?.dockerfileCommands ?? []).join('\n');
-      const known = [...images].find(([, built]) => built === recipe)?.[0];
-      if (known !== undefined && !request.forceBuild) return { imageId: known, result: imageResult(recipe) };
-      const imageId = `im-${images.size + 1}`;
-      images.set(imageId, recipe);
-      return { imageId };
-    },
-    imageJoinStreaming: async function* (request: { readonly imageId: string }) {
-      yield { entryId: '1-0', taskLogs: [{ data: 'building\n' }] };
-      yield await Promise.resolve({ entryId: '2-0', result: imageResult(images.get(request.imageId) ?? ''), eof: true });
-    },
   };
-  return { handlers, hasImage: (imageId) => images.has(imageId), forgetImages: () => images.clear() };
-}
-
-/** An image whose registry reference does not exist fails at build, as it does on Modal. */
-function imageResult(recipe: string): object {
-  return recipe.includes('does-not-exist')
-    ? { status: GenericStatus.failure, exception: 'manifest unknown: manifest unknown' }
-    : { status: GenericStatus.success };
 }
 
 /** The handlers of `modal.client.ModalClient`. */
-export function controlPlaneHandlers(parts: ServiceParts): { handlers: Handlers; forgetImages: () => void } {
-  const { sandboxes } = parts;
-  const catalogue = catalogueHandlers();
+export function controlPlaneHandlers(parts: ServiceParts): Handlers {
+  const { sandboxes, images } = parts;
 
   const create = (backend: Backend, request: SandboxCreateRequest): LocalSandbox => {
     if (request.definition === undefined) throw new ServerError(Status.INVALID_ARGUMENT, 'definition is missing');
-    if (!catalogue.hasImage(request.definition.imageId))
-      throw new ServerError(Status.NOT_FOUND, `Image ${request.definition.imageId} not found`);
-    return sandboxes.create(backend, request.appId, request.definition, request);
+    const { directory } = images.get(request.definition.imageId);
+    return sandboxes.create(backend, request.appId, request.definition, request, directory);
   };
   const wait = async (request: SandboxWaitRequest, context: CallContext): Promise<object> => {
     const sandbox = sandboxes.get(request.sandboxId);
@@ -107,8 +83,9 @@ export function controlPlaneHandlers(parts: ServiceParts): { handlers: Handlers;
   });
   const tags = (request: SandboxRequest): object => ({ tags: sandboxes.get(request.sandboxId).tags });
 
-  const handlers: Handlers = {
-    ...catalogue.handlers,
+  return {
+    ...catalogueHandlers(),
+    ...images.catalogue,
     secretGetOrCreate: ({ envDict }: SecretGetOrCreateRequest) => ({ secretId: sandboxes.secrets.keep(envDict) }),
     authTokenGet: () => ({ token: parts.tokens.issue('control-plane') }),
     sandboxCreateV2: (request: SandboxCreateRequest) => {
@@ -145,12 +122,12 @@ export function controlPlaneHandlers(parts: ServiceParts): { handlers: Handlers;
     sandboxTagsGet: tags,
     sandboxTagsGetV2: tags,
   };
-  return { handlers, forgetImages: catalogue.forgetImages };
 }
 
 /** The handlers of `modal.task_command_router.TaskCommandRouter`. */
-export function commandRouterHandlers({ sandboxes }: ServiceParts): Handlers {
+export function commandRouterHandlers({ sandboxes, images }: ServiceParts): Handlers {
   return {
+    taskSnapshotFilesystem: (request: TaskSnapshotFilesystemRequest) => images.snapshot(sandboxes, request),
     taskExecStart: (request: TaskExecStartRequest) => {
       sandboxes.startExec(request);
       return {};

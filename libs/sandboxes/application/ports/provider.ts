@@ -1,5 +1,5 @@
 import type { ExecOptions, ProviderProcess } from './process';
-import type { ProviderFiles } from './provider-files';
+import type { FileProblem, ProviderFiles } from './provider-files';
 import type { ProviderHandle } from './provider-handle';
 import type { ProviderProcesses } from './provider-processes';
 import type { ProviderSnapshots } from './provider-snapshots';
@@ -152,11 +152,14 @@ export class ProviderError extends Error {
   constructor(
     readonly kind: ProviderErrorKind,
     message: string,
-    options: { cause?: unknown; retryAfterMs?: number } = {},
+    options: { cause?: unknown; retryAfterMs?: number; problem?: FileProblem } = {},
   ) {
     super(message, { cause: options.cause });
     this.name = 'ProviderError';
     this.retryAfterMs = options.retryAfterMs;
+    this.problem = options.problem;
   }
   readonly retryAfterMs: number | undefined;
+  /** Of an `invalid`: what the file system says. */
+  readonly problem: FileProblem | undefined;
 }

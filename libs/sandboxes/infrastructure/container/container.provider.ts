@@ -14,6 +14,7 @@ import {
 } from '../../application/ports/provider';
 import { containerName, containerOptions, LABEL_INSTALLATION, LABEL_SANDBOX } from './container-options';
 import { startCommand } from './container-process';
+import { ContainerSnapshots } from './container-snapshots';
 import { checkDeadline, deadlinePassed, pause, withinDeadline } from './deadline';
 import { connectEngine } from './engine-connection';
 import { isBrokenConnection, isUnknownContainer, toProviderError } from './engine-errors';
@@ -39,6 +40,8 @@ export interface ContainerProviderOptions {
   readonly diskMiB?: number;
   /** The engine-side end comes this much after the sold lifetime, so that the reaper is first. Default 10 s. */
   readonly lifetimeMarginMs?: number;
+  /** Most bytes of a snapshot: what a sandbox wrote over its image. Default 1 GiB. */
+  readonly maxSnapshotBytes?: number;
   /** Told of a container that could not be removed after a failed create; the reaper finds it by its labels. */
   readonly onCleanupFailure?: (error: ProviderError, name: string) => void;
 }
@@ -51,7 +54,7 @@ const REMOVE_RETRY_MS = 100;
 const IMAGE_CHECK_MS = 10_000;
 const LIVE = new Set(['running', 'paused', 'restarting']);
 
-const FEATURES: ReadonlySet<ProviderFeature> = new Set();
+const DEFAULT_MAX_SNAPSHOT_BYTES = 1 << 30;
 
 /**
  * Sandboxes as containers of a Docker-compatible engine (Docker Engine, Docker Desktop, Podman). It never pulls an image
@@ -59,6 +62,7 @@ const FEATURES: ReadonlySet<ProviderFeature> = new Set();
  */
 export class ContainerProvider implements SandboxProvider {
   readonly name = 'container';
+  readonly snapshots?: ContainerSnapshots;
   private readonly closing = new AbortController();
   private readonly checkedImages = new Set<string>();
   private readonly unfinished = new Set<Promise<unknown>>();
@@ -70,15 +74,19 @@ export class ContainerProvider implements SandboxProvider {
     private readonly seccomp: string,
     private readonly fixedFiles: readonly string[],
     private readonly options: ContainerProviderOptions,
-  ) {}
+  ) {
+    // gVisor keeps what a sandbox writes to itself: the engine would commit an empty layer.
+    if (engine.isolation === 'shared-kernel') this.snapshots = this.makeSnapshots();
+  }
 
   capabilities(): ProviderCapabilities {
-    return { isolation: this.engine.isolation, networkPolicy: 'none', gpu: false, features: FEATURES };
+    const features = new Set<ProviderFeature>(this.snapshots === undefined ? [] : ['snapshots']);
+    return { isolation: this.engine.isolation, networkPolicy: 'none', gpu: false, features };
   }
 
   async create(spec: SandboxSpec, signal: AbortSignal): Promise<CreatedSandbox> {
     checkDeadline(signal, 'create');
-    const reference = this.options.imageReferences.get(spec.image);
+    const reference = spec.snapshotRef ?? this.options.imageReferences.get(spec.image);
     if (reference === undefined) throw new ProviderError('invalid', `image ${spec.image} is not sold`);
     if (spec.gpu !== null) throw new ProviderError('invalid', 'the container provider has no GPU');
     // The requests are not cut off at the deadline: only their answers tell what there is to remove.
@@ -144,6 +152,12 @@ export class ContainerProvider implements SandboxProvider {
   private container({ providerRef }: ProviderHandle): Docker.Container {
     if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(providerRef)) throw new ProviderError('invalid', 'not a container reference');
     return this.docker.getContainer(providerRef);
+  }
+
+  private makeSnapshots(): ContainerSnapshots {
+    const { maxSnapshotBytes = DEFAULT_MAX_SNAPSHOT_BYTES, onCleanupFailure } = this.options;
+    const options = { maxBytes: maxSnapshotBytes, ...(onCleanupFailure === undefined ? {} : { onCleanupFailure }) };
+    return new ContainerSnapshots(this.docker, (handle) => this.container(handle), options, this.closing.signal);
   }
 
   private bounded(signal: AbortSignal): AbortSignal {

@@ -27,7 +27,13 @@ export function isUnknownContainer(error: unknown): boolean {
   );
 }
 
-/** As above, and Podman's words about an exec whose container is being removed at this moment. */
+/** The engine answered that it does not know the image. */
+export function isUnknownImage(error: unknown): boolean {
+  const failure = failureOf(error);
+  return failure.statusCode === 404 && /no such image|image not known|failed to find image/i.test(engineText(failure));
+}
+
+/** As isUnknownContainer, and Podman's words about an exec whose container is being removed at this moment. */
 export function hasVanished(error: unknown): boolean {
   const failure = failureOf(error);
   return (

@@ -19,6 +19,7 @@ import { withinDeadline } from './deadline';
 import { isNotFound, toCreateError, toProviderError } from './errors';
 import { ModalCatalogue } from './modal-catalogue';
 import { ModalCommands } from './modal-commands';
+import { ModalSnapshots } from './modal-snapshots';
 import { SandboxAccess } from './sandbox-access';
 import { type ModalLogger, type ModalProviderOptions, modalSettings, type ModalSettings } from './settings';
 
@@ -33,6 +34,7 @@ const FEATURES: ReadonlySet<ProviderFeature> = new Set([
   'pty',
   'network_public',
   'idle_timeout',
+  'snapshots',
   'gpu',
 ]);
 
@@ -73,6 +75,7 @@ function sdkLogger(logger: ModalLogger): {
 
 export class ModalProvider implements SandboxProvider {
   readonly name = 'modal';
+  readonly snapshots: ModalSnapshots;
   private readonly access: SandboxAccess;
   private readonly commands: ModalCommands;
   private readonly catalogue: ModalCatalogue;
@@ -85,6 +88,7 @@ export class ModalProvider implements SandboxProvider {
     this.catalogue = new ModalCatalogue(client, settings.appName);
     this.access = new SandboxAccess(client, settings);
     this.commands = new ModalCommands(client, this.access, settings);
+    this.snapshots = new ModalSnapshots(client, this.access, settings.logger);
   }
 
   capabilities(): ProviderCapabilities {
@@ -97,7 +101,7 @@ export class ModalProvider implements SandboxProvider {
     const sandbox = await withinDeadline(
       signal,
       'create',
-      () => this.createNow(reference, params, spec.env, signal),
+      () => this.createNow(reference, params, spec, signal),
       (late) => this.removeLateSandbox(spec.sandboxId, late),
     );
     this.access.add(sandbox, spec.sandboxId);
@@ -156,14 +160,16 @@ export class ModalProvider implements SandboxProvider {
   private async createNow(
     reference: string,
     params: SandboxCreateParams,
-    env: SandboxSpec['env'],
+    { env, snapshotRef }: SandboxSpec,
     signal: AbortSignal,
   ): Promise<Sandbox> {
     try {
       // An ephemeral secret of this one sandbox: Modal keeps its values out of what it shows of the sandbox.
       const secrets = env === undefined ? [] : [await this.client.secrets.fromObject({ ...env })];
       const app = await this.catalogue.app();
-      const image = await this.catalogue.image(app, reference);
+      const image = await (snapshotRef === undefined
+        ? this.catalogue.image(app, reference)
+        : this.client.images.fromId(snapshotRef));
       // The caller has left while the image was built: nothing has been created, and nothing will be.
       if (signal.aborted)
         throw new ProviderError('timeout', 'Modal create: the deadline passed before the sandbox was asked for');
