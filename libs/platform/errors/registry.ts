@@ -52,6 +52,13 @@ export const ERRORS = define({
     message: 'The request body is larger than this server accepts.',
     suggestion: 'Send a smaller body; the limit is in the configuration table of the documentation.',
   },
+  not_supported_here: {
+    status: 422,
+    retryable: false,
+    error: 'Not supported here',
+    message: 'The sandbox provider of this installation cannot do this.',
+    suggestion: 'Leave out what `details` name; docs/sandboxes.md says what each provider can do.',
+  },
   not_found: {
     status: 404,
     retryable: false,

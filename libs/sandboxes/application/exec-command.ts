@@ -1,9 +1,7 @@
 import type { PhaseObserver } from '@tollbox/platform/faults/phase-boundaries';
 import { execAnswer, type ExecAnswer } from '../domain/answers';
-import type { ExecutionResult } from '../domain/sandbox';
 import type { SandboxAccess } from './access';
-import { collectOutput } from './output-collector';
-import type { ProviderProcess } from './ports/provider';
+import { collectProcess } from './output-collector';
 import type { ProviderCalls } from './provider-calls';
 import type { RecordedCommand, RecordedExecution } from './recorded-execution';
 import type { SandboxSettings } from './settings';
@@ -28,20 +26,10 @@ export class ExecCommand {
     const sandbox = await this.access.owned(call.owner, call.sandboxId, 'sandbox.exec');
     const { argv, timeoutMs } = call;
     const result = await this.executions.run(sandbox, call, () => {
-      const running = this.provider.exec(sandbox, argv, { timeoutMs }, (process) => this.read(process));
+      const running = this.provider.exec(sandbox, argv, { timeoutMs }, (process) => collectProcess(process, this.settings.maxOutputBytes));
       this.phases.reached('operation_running');
       return running;
     });
     return execAnswer(sandbox.id, result);
-  }
-
-  /** Both streams are read at the same time: a full pipe that nobody reads would stop the command. */
-  private async read(process: ProviderProcess): Promise<Omit<ExecutionResult, 'durationMs'>> {
-    const [stdout, stderr, exit] = await Promise.all([
-      collectOutput(process.stdout, this.settings.maxOutputBytes),
-      collectOutput(process.stderr, this.settings.maxOutputBytes),
-      process.exit,
-    ]);
-    return { stdout, stderr, returncode: exit.returncode, timedOut: exit.timedOut };
   }
 }

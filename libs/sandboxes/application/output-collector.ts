@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { withoutCutCharacter } from '../domain/output';
-import type { CapturedOutput } from '../domain/sandbox';
+import type { CapturedOutput, ExecutionResult } from '../domain/sandbox';
+import type { ProviderProcess } from './ports/provider';
 
 /**
  * Reads a stream to its end and keeps its beginning; everything is counted and hashed.
@@ -24,4 +25,17 @@ export async function collectOutput(stream: AsyncIterable<Uint8Array>, maxBytes:
   const truncated = totalBytes > keptBytes;
   const bytes = Buffer.concat(kept);
   return { bytes: truncated ? withoutCutCharacter(bytes) : bytes, totalBytes, truncated, sha256: hash.digest('hex') };
+}
+
+/** Both streams are read at the same time: a full pipe that nobody reads would stop the command. */
+export async function collectProcess(
+  process: ProviderProcess,
+  maxBytes: number,
+): Promise<Omit<ExecutionResult, 'durationMs'>> {
+  const [stdout, stderr, exit] = await Promise.all([
+    collectOutput(process.stdout, maxBytes),
+    collectOutput(process.stderr, maxBytes),
+    process.exit,
+  ]);
+  return { stdout, stderr, returncode: exit.returncode, timedOut: exit.timedOut };
 }

@@ -11,6 +11,7 @@ import {
   type SandboxProvider,
   type SandboxSpec,
 } from './ports/provider';
+import type { ProviderFiles } from './ports/provider-files';
 import type { SandboxSettings } from './settings';
 
 export interface CallObserver {
@@ -59,6 +60,21 @@ export class ProviderCalls {
     return withinDeadline(options.timeoutMs + this.settings.execOverheadMs, 'exec', async (signal) =>
       read(await this.provider.exec(handle, argv, options, signal)),
     );
+  }
+
+  /**
+   * Works on the files inside a sandbox.
+   * @throws ProviderError; `invalid` where the provider has no access to files
+   */
+  async files<T>(
+    sandbox: Sandbox,
+    deadlineMs: number,
+    work: (files: ProviderFiles, handle: ProviderHandle, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { files } = this.provider;
+    if (files === undefined) throw new ProviderError('invalid', `${this.provider.name} has no access to files`);
+    const handle = this.handleOf(sandbox);
+    return withinDeadline(deadlineMs, 'files', (signal) => work(files, handle, signal));
   }
 
   async inspect(sandbox: Sandbox): Promise<ProviderState> {
