@@ -4,6 +4,7 @@ import { AuditLog } from '@tollbox/platform/audit/audit-log';
 import { CLOCK, type Clock } from '@tollbox/platform/clock/clock';
 import { IDS, RANDOM, type Ids, type Random } from '@tollbox/platform/clock/random';
 import { CONFIG, type Config } from '@tollbox/platform/config/config';
+import { PG_POOL } from '@tollbox/platform/database/pg-pool';
 import { createPhaseObserver } from '@tollbox/platform/faults/phase-boundaries';
 import { InstallationService } from '@tollbox/platform/installation/installation.service';
 import { OperationRegistry } from '@tollbox/platform/operations/operation';
@@ -57,7 +58,7 @@ const PARTS: FactoryProvider[] = [
  */
 @Module({
   providers: [
-    { provide: SANDBOX_PROVIDER, inject: [CONFIG], useFactory: createProvider },
+    { provide: SANDBOX_PROVIDER, inject: [CONFIG, PG_POOL], useFactory: createProvider },
     { provide: SANDBOX_STORE, useClass: PgSandboxStore },
     { provide: SANDBOX_QUERIES, useClass: PgSandboxQueries },
     {

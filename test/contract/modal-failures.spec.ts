@@ -115,6 +115,21 @@ describe('the Modal provider', () => {
       });
     });
 
+    it('waits its turn, and is refused when too many wait', async () => {
+      const slow = providerOn(plane, { createsPerSecond: 0.01, createMaxWaitMs: 10_000 });
+      await slow.create(sandboxSpec(IMAGE, { owner: 'a' }), patient());
+      const left = new AbortController();
+      const waiting = rejectionKind(slow.create(sandboxSpec(IMAGE, { owner: 'a' }), left.signal));
+      await eventually(
+        () =>
+          slow.create(sandboxSpec(IMAGE, { owner: 'a' }), AbortSignal.timeout(100)).catch((error: unknown) => error as object),
+        (refusal) => 'kind' in refusal && refusal.kind === 'rate_limited',
+      );
+      left.abort();
+      expect(await waiting).toBe('timeout');
+      await slow.close();
+    });
+
     it('with credentials that Modal does not know is misconfigured', async () => {
       const stranger = providerOn(plane, { tokenSecret: 'as-wrong' });
       expect(await rejectionKind(stranger.create(sandboxSpec(IMAGE), patient()))).toBe('misconfigured');

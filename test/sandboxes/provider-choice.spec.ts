@@ -3,11 +3,14 @@ import type { IsolationLevel } from '@tollbox/sandboxes/application/ports/provid
 import { ProviderError } from '@tollbox/sandboxes/application/ports/provider';
 import { createProvider, refuseSharedKernel } from '@tollbox/sandboxes/infrastructure/provider-factory';
 import { ProviderHealth } from '@tollbox/sandboxes/infrastructure/provider-health';
+import { Pool } from 'pg';
 import { testEngine } from '../support/stack';
 import { ScriptedProvider } from '../support/sandboxes/scripted-provider';
 import { openWorld, testConfig } from '../support/sandboxes/world';
 
 const URL = 'postgresql://nobody@127.0.0.1:1/none';
+/** Connects to nothing until it is asked something. */
+const noPool = new Pool({ connectionString: URL });
 const of = (isolation: IsolationLevel) => ({
   capabilities: () => ({ isolation, networkPolicy: 'none', gpu: false, features: new Set<never>() }) as const,
 });
@@ -27,14 +30,14 @@ describe('the choice of the provider', () => {
   it('is the container engine by default, under the names of the configuration', async () => {
     const { dockerHost, imageReferences } = testEngine();
     const config = testConfig(URL, { DOCKER_HOST: dockerHost, SANDBOX_IMAGE_REFERENCES: imageReferences });
-    const provider = await createProvider(config);
+    const provider = await createProvider(config, noPool);
     expect(provider.name).toBe('container');
     await provider.close();
   });
 
   it('does not start without an engine', async () => {
     const config = testConfig(URL, { DOCKER_HOST: 'unix:///nonexistent/engine.sock' });
-    await expect(createProvider(config)).rejects.toMatchObject({ kind: 'unavailable' });
+    await expect(createProvider(config, noPool)).rejects.toMatchObject({ kind: 'unavailable' });
   });
 });
 

@@ -86,6 +86,7 @@ export class CreateSandbox {
       const creating = this.provider.create({
         sandboxId: sandbox.id,
         installationId: this.installation.id,
+        owner,
         image: order.image,
         cpuMillis: order.cpuMillis,
         memoryMiB: order.memoryMiB,

@@ -1,8 +1,10 @@
 import { Logger } from '@nestjs/common';
 import { ConfigurationError, type Config } from '@tollbox/platform/config/config';
+import type { Pool } from 'pg';
 import type { SandboxProvider } from '../application/ports/provider';
 import { createContainerProvider } from './container/container.provider';
 import { createModalProvider } from './modal/modal-provider';
+import { SharedPace } from './persistence/shared-pace';
 
 const log = new Logger('SandboxProvider');
 
@@ -11,8 +13,8 @@ const log = new Logger('SandboxProvider');
  * @throws ProviderError when it cannot be reached or its settings are wrong
  * @throws ConfigurationError when its isolation is not enough for the chain
  */
-export async function createProvider(config: Config): Promise<SandboxProvider> {
-  const provider = config.SANDBOX_PROVIDER === 'modal' ? createModal(config) : await createContainer(config);
+export async function createProvider(config: Config, pool: Pool): Promise<SandboxProvider> {
+  const provider = config.SANDBOX_PROVIDER === 'modal' ? createModal(config, pool) : await createContainer(config);
   try {
     refuseSharedKernel(config, provider);
   } catch (error) {
@@ -43,7 +45,7 @@ function createContainer(config: Config): Promise<SandboxProvider> {
   });
 }
 
-function createModal(config: Config): SandboxProvider {
+function createModal(config: Config, pool: Pool): SandboxProvider {
   return createModalProvider({
     tokenId: config.MODAL_TOKEN_ID ?? '',
     tokenSecret: config.MODAL_TOKEN_SECRET ?? '',
@@ -51,6 +53,10 @@ function createModal(config: Config): SandboxProvider {
     images: config.SANDBOX_IMAGES,
     imageReferences: Object.fromEntries(config.SANDBOX_IMAGE_REFERENCES),
     cpuPerVcpu: config.MODAL_CPU_PER_VCPU,
+    createsPerSecond: config.MODAL_CREATES_PER_SECOND,
+    createQueueLength: config.MODAL_CREATE_QUEUE_LENGTH,
+    createMaxWaitMs: config.MODAL_CREATE_MAX_WAIT_MS,
+    pace: new SharedPace(pool, 'modal.create', 1_000 / config.MODAL_CREATES_PER_SECOND),
     logger: {
       debug: (fields, message) => log.debug({ ...fields, msg: message }),
       info: (fields, message) => log.log({ ...fields, msg: message }),

@@ -26,6 +26,7 @@ export function providerOn(
     tokenSecret: plane.environment['MODAL_TOKEN_SECRET'] ?? '',
     appName: 'tollbox-test',
     images: [IMAGE],
+    createsPerSecond: 1_000,
     logger: keepingLogger(),
     ...options,
   });

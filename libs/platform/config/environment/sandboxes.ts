@@ -69,6 +69,14 @@ export const sandboxesVariables = {
     .max(4)
     .default(0.5)
     .describe('Modal cores bought for one sold vCPU (1 Modal core is 2 vCPU).'),
+  MODAL_CREATES_PER_SECOND: z.coerce
+    .number()
+    .min(0.1)
+    .max(1_000)
+    .default(5)
+    .describe('Creates per second that the Modal account takes; all gateways of the installation together keep to it.'),
+  MODAL_CREATE_QUEUE_LENGTH: integer(1, 100_000, 200, 'Creates of one process that may wait for their turn at Modal.'),
+  MODAL_CREATE_MAX_WAIT_MS: integer(100, 600_000, 20_000, 'A create that would wait longer for its turn at Modal is refused.'),
 
   REAPER_INTERVAL_MS: integer(100, 600_000, 1_000, 'Time between two passes of the reaper.'),
   REAPER_CONCURRENCY: integer(1, 256, 16, 'Sandboxes that one worker ends at the provider at once.'),

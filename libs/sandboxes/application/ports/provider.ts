@@ -79,6 +79,8 @@ export interface SandboxSpec {
   readonly sandboxId: string;
   /** The installation that owns the provider object; carried as a label or tag. */
   readonly installationId: string;
+  /** The wallet that it is made for; absent for one that nobody has bought yet. Owners share the provider's limits fairly. */
+  readonly owner?: string;
   /** The image as sold, for example `python:3.11`. The provider resolves it to a digest. */
   readonly image: string;
   /** Thousandths of a sold vCPU. */

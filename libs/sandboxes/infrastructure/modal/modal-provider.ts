@@ -14,6 +14,7 @@ import {
   type SandboxSpec,
 } from '../../application/ports/provider';
 import type { LateOutcome } from '../until-aborted';
+import { CreateQueue } from './create-queue';
 import { createParams, INSTALLATION_TAG, SANDBOX_TAG } from './create-params';
 import { withinDeadline } from './deadline';
 import { isNotFound, toCreateError, toProviderError } from './errors';
@@ -79,6 +80,7 @@ export class ModalProvider implements SandboxProvider {
   private readonly access: SandboxAccess;
   private readonly commands: ModalCommands;
   private readonly catalogue: ModalCatalogue;
+  private readonly queue: CreateQueue;
   private readonly cleanups = new Set<Promise<void>>();
 
   constructor(
@@ -86,6 +88,11 @@ export class ModalProvider implements SandboxProvider {
     private readonly client: ModalClient,
   ) {
     this.catalogue = new ModalCatalogue(client, settings.appName);
+    this.queue = new CreateQueue(settings.pace, {
+      intervalMs: 1_000 / settings.createsPerSecond,
+      maxLength: settings.createQueueLength,
+      maxWaitMs: settings.createMaxWaitMs,
+    });
     this.access = new SandboxAccess(client, settings);
     this.commands = new ModalCommands(client, this.access, settings);
     this.snapshots = new ModalSnapshots(client, this.access, settings.logger);
@@ -142,6 +149,7 @@ export class ModalProvider implements SandboxProvider {
   }
 
   async close(): Promise<void> {
+    this.queue.close();
     if (this.cleanups.size > 0) {
       let timer: NodeJS.Timeout | undefined;
       const grace = new Promise<void>((resolve) => (timer = setTimeout(resolve, this.settings.closeGraceMs)));
@@ -160,7 +168,7 @@ export class ModalProvider implements SandboxProvider {
   private async createNow(
     reference: string,
     params: SandboxCreateParams,
-    { env, snapshotRef }: SandboxSpec,
+    { env, owner = '', snapshotRef }: SandboxSpec,
     signal: AbortSignal,
   ): Promise<Sandbox> {
     try {
@@ -170,17 +178,25 @@ export class ModalProvider implements SandboxProvider {
       const image = await (snapshotRef === undefined
         ? this.catalogue.image(app, reference)
         : this.client.images.fromId(snapshotRef));
+      await this.queue.turn(owner, signal);
       // The caller has left while the image was built: nothing has been created, and nothing will be.
       if (signal.aborted)
         throw new ProviderError('timeout', 'Modal create: the deadline passed before the sandbox was asked for');
       return await this.client.sandboxes.create(app, image, { ...params, secrets });
     } catch (error) {
-      if (!isNotFound(error)) throw toCreateError(error);
+      if (!isNotFound(error)) throw await this.createFailure(error);
       this.catalogue.forget(reference);
       throw new ProviderError('unavailable', 'Modal create: the app or the image had been deleted and will be made anew', {
         cause: error,
       });
     }
+  }
+
+  private async createFailure(error: unknown): Promise<ProviderError> {
+    const failure = toCreateError(error);
+    const isModalsLimit = failure.kind === 'rate_limited' && !(error instanceof ProviderError);
+    if (isModalsLimit) await this.settings.pace.holdOff(failure.retryAfterMs ?? 0);
+    return failure;
   }
 
   /** A sandbox that came to be after its create had been given up would run, and cost, for its whole lifetime. */

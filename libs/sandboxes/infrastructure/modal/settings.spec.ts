@@ -42,6 +42,8 @@ describe('the settings of the Modal provider', () => {
     ['maxThrottleWaitS', { maxThrottleWaitS: 0 }],
     ['exitMarginMs', { exitMarginMs: 0 }],
     ['maxIdleHandles', { maxIdleHandles: -1 }],
+    ['createsPerSecond', { createsPerSecond: 0 }],
+    ['createQueueLength', { createQueueLength: 0 }],
   ])('refuse a bad %s: %j', (name, changes) => {
     expect(problemOf(changes)).toContain(name);
   });

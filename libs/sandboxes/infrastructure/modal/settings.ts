@@ -1,4 +1,5 @@
 import { ProviderError } from '../../application/ports/provider';
+import { type CallPace, LocalPace } from './call-pace';
 
 /** Where the provider writes what an operator should know. A pino logger is one. */
 export interface ModalLogger {
@@ -28,6 +29,14 @@ export interface ModalProviderOptions {
   readonly exitMarginMs?: number;
   /** Sandbox connections kept open when nothing uses them. Default 256. */
   readonly maxIdleHandles?: number;
+  /** Creates that Modal takes per second from the account. Default 5. */
+  readonly createsPerSecond?: number;
+  /** Creates that may wait for their turn at once. Default 200. */
+  readonly createQueueLength?: number;
+  /** A create that would wait longer for its turn is refused. Default 20,000. */
+  readonly createMaxWaitMs?: number;
+  /** The moments of creates, shared by all processes of the installation. Default: a pace of this process alone. */
+  readonly pace?: CallPace;
   /** How long `close` waits for sandboxes that were created too late to be removed. Default 5,000. */
   readonly closeGraceMs?: number;
 }
@@ -44,6 +53,7 @@ const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
  * @throws ProviderError `misconfigured` that lists every problem.
  */
 export function modalSettings(options: ModalProviderOptions, serverUrl: string | undefined): ModalSettings {
+  const createsPerSecond = options.createsPerSecond ?? 5;
   const settings: ModalSettings = {
     ...options,
     imageReferences: options.imageReferences ?? {},
@@ -52,6 +62,10 @@ export function modalSettings(options: ModalProviderOptions, serverUrl: string |
     maxThrottleWaitS: options.maxThrottleWaitS ?? 10,
     exitMarginMs: options.exitMarginMs ?? 10_000,
     maxIdleHandles: options.maxIdleHandles ?? 256,
+    createsPerSecond,
+    createQueueLength: options.createQueueLength ?? 200,
+    createMaxWaitMs: options.createMaxWaitMs ?? 20_000,
+    pace: options.pace ?? new LocalPace(1_000 / createsPerSecond),
     closeGraceMs: options.closeGraceMs ?? 5_000,
   };
   const problems = [
@@ -70,6 +84,8 @@ export function modalSettings(options: ModalProviderOptions, serverUrl: string |
       : ['maxThrottleWaitS is not a positive whole number']),
     ...(settings.exitMarginMs > 0 ? [] : ['exitMarginMs is not positive']),
     ...(settings.maxIdleHandles >= 0 ? [] : ['maxIdleHandles is negative']),
+    ...(createsPerSecond > 0 ? [] : ['createsPerSecond is not positive']),
+    ...(settings.createQueueLength > 0 ? [] : ['createQueueLength is not positive']),
     ...serverUrlProblems(serverUrl),
   ];
   if (problems.length > 0)
