@@ -28,7 +28,7 @@ const LIMITS: ClaimLimits = {
   optimisticCapTotalAtomic: 1_000_000n,
 };
 const RICH: FundsAtBlock = { balanceAtomic: 1_000_000n, blockNumber: 1n, spentNonces: [] };
-const ANSWER = { status: 200, body: Buffer.from('{"ü":"\\u0000"}') };
+const ANSWER = { status: 200, body: Buffer.from('{"ü":"\\u0000"}'), mediaType: null };
 
 let database: TestDatabase;
 let pool: Pool;

@@ -155,7 +155,10 @@ describe('what the gateway says about itself', () => {
 
     it('shows each code somewhere, with a body', () => {
       const shown = new Set(listRoutes(gateway.app).flatMap(({ method, path }) => codesOf(method, path)));
-      expect(onWire(Object.keys(ERRORS)).filter((code) => !shown.has(code))).toEqual(['method_not_allowed']);
+      expect(onWire(Object.keys(ERRORS)).filter((code) => !shown.has(code))).toEqual([
+        ...['content_digest_required', 'content_digest_mismatch', 'body_incomplete', 'answer_too_large', 'not_supported_here'],
+        'method_not_allowed',
+      ]);
       for (const code of shown)
         expect(document.components.examples[code]!.value).toMatchObject({
           code,

@@ -1,11 +1,14 @@
 import { errorBody, TollboxError } from '@tollbox/platform/errors/tollbox-error';
-import type { OperationAnswer, OperationOutcome } from '@tollbox/platform/operations/operation';
+import { AnswerBytes, type OperationAnswer, type OperationOutcome } from '@tollbox/platform/operations/operation';
 import type { StoredAnswer } from '../domain/payment';
 import type { ClaimRef, PaymentStore } from './ports/payment-store';
 
 /** Serialises an answer once; these bytes are stored, sent, and sent again to every replay. */
 export function storedAnswer(answer: OperationAnswer): StoredAnswer {
-  return { status: answer.status, body: Buffer.from(JSON.stringify(answer.body), 'utf8') };
+  const { status, body } = answer;
+  if (status === 204) return { status, body: Buffer.alloc(0), mediaType: null };
+  if (body instanceof AnswerBytes) return { status, body: Buffer.from(body.bytes), mediaType: body.mediaType };
+  return { status, body: Buffer.from(JSON.stringify(body), 'utf8'), mediaType: null };
 }
 
 export function storedError(error: TollboxError, requestId: string): StoredAnswer {

@@ -18,6 +18,8 @@ export interface PaidCallRequest {
   /** The validated body. */
   readonly body: unknown;
   readonly rawBody: Buffer;
+  /** Of a body that is streamed and not read yet: hex, as its sender says. It stands for the bytes in the fingerprint. */
+  readonly announcedSha256?: string;
   readonly method: string;
   /** Path and query as received. */
   readonly path: string;
@@ -75,7 +77,7 @@ export class PayForOperation {
     if (payer.kind === 'rejected') return payer;
 
     const { authorization } = payload;
-    const bodySha256 = sha256Hex(request.rawBody);
+    const bodySha256 = request.announcedSha256 ?? sha256Hex(request.rawBody);
     const call: Call = {
       request,
       key: { network: terms.network.caip2, asset: terms.network.usdc, payer: authorization.from, nonce: authorization.nonce },

@@ -17,6 +17,8 @@ export interface CreditCallRequest {
   /** The validated body. */
   readonly body: unknown;
   readonly rawBody: Buffer;
+  /** Of a body that is streamed and not read yet: hex, as its sender says. It stands for the bytes in the fingerprint. */
+  readonly announcedSha256?: string;
   readonly method: string;
   /** Path and query as received. */
   readonly path: string;
@@ -58,7 +60,7 @@ export class PayFromCredits {
       payer: wallet,
       nonce: creditNonce(request.idempotencyKey),
     };
-    const bodySha256 = sha256Hex(request.rawBody);
+    const bodySha256 = request.announcedSha256 ?? sha256Hex(request.rawBody);
     const fingerprint = creditFingerprint({ method, path, bodySha256, wallet });
     const known = await this.store.find(key);
     if (known !== null && !mayClaimAgain(known, fingerprint)) return this.answerKnown(known, fingerprint, request.requestId);

@@ -17,6 +17,8 @@ export type SettlementMode = 'confirm' | 'optimistic';
 export interface StoredAnswer {
   readonly status: number;
   readonly body: Buffer;
+  /** Null for JSON. */
+  readonly mediaType: string | null;
 }
 
 /** What pays: an authorization on the chain, or the wallet's prepaid credits. */

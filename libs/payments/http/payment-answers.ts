@@ -3,7 +3,7 @@ import { errorBody, TollboxError, type Charged } from '@tollbox/platform/errors/
 import { PreparedAnswer } from '@tollbox/platform/http/prepared-answer';
 import type { PaidOutcome } from '../application/outcomes';
 import type { Rejection } from '../domain/authorization';
-import { chargedOf, type Payment } from '../domain/payment';
+import { chargedOf, type Payment, type StoredAnswer } from '../domain/payment';
 import { encodeHeader, paymentRequiredV1, paymentRequiredV2, receiptFor, type Terms } from '../domain/terms';
 
 type Headers = Record<string, string>;
@@ -28,15 +28,11 @@ export function answerOf(outcome: PaidOutcome, context: AnswerContext): Prepared
   const requestId = context.request.id;
   switch (outcome.kind) {
     case 'paid':
-      return new PreparedAnswer(outcome.answer.status, paidHeaders(outcome.payment, context), outcome.answer.body);
+      return storedAnswer(outcome.answer, paidHeaders(outcome.payment, context));
     case 'released':
-      return new PreparedAnswer(outcome.answer.status, { ...PRIVATE, ...paymentId(outcome.payment) }, outcome.answer.body);
+      return storedAnswer(outcome.answer, { ...PRIVATE, ...paymentId(outcome.payment) });
     case 'voided':
-      return new PreparedAnswer(
-        outcome.answer.status,
-        { ...paymentId(outcome.payment), ...voidRetryAfter(outcome.payment) },
-        outcome.answer.body,
-      );
+      return storedAnswer(outcome.answer, { ...paymentId(outcome.payment), ...voidRetryAfter(outcome.payment) });
     case 'rejected':
       return rejectedAnswer(context.terms, outcome.rejection, requestId);
     case 'refused':
@@ -46,6 +42,12 @@ export function answerOf(outcome: PaidOutcome, context: AnswerContext): Prepared
         return termsAnswer(context.terms, outcome.error, outcome.error.definition.error, requestId, {});
       return errorAnswer(outcome.error, outcome.charged, outcome.payment, requestId);
   }
+}
+
+/** Other bytes than JSON are the buyer's own content, which no browser may take for a page of ours. */
+function storedAnswer({ status, body, mediaType }: StoredAnswer, headers: Headers): PreparedAnswer {
+  if (mediaType === null) return new PreparedAnswer(status, headers, body);
+  return new PreparedAnswer(status, { ...headers, 'Content-Disposition': 'attachment' }, body, mediaType);
 }
 
 export function rejectedAnswer(terms: Terms, rejection: Rejection, requestId: string): PreparedAnswer {

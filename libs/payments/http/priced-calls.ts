@@ -6,10 +6,11 @@ import { TollboxError } from '@tollbox/platform/errors/tollbox-error';
 import { parseOrRefuse } from '@tollbox/platform/http/parse-or-refuse';
 import type { PreparedAnswer } from '@tollbox/platform/http/prepared-answer';
 import { pathAndQuery, publicBaseUrl } from '@tollbox/platform/http/public-url';
+import { UploadedContent } from '@tollbox/platform/http/uploaded-content';
 import '@tollbox/platform/http/fastify-request';
 import type { Operation, OperationAnswer } from '@tollbox/platform/operations/operation';
-import type { PaidCall } from '@tollbox/platform/routes/paid-call.decorator';
-import type { PricedHandler } from '@tollbox/platform/routes/priced-handlers';
+import { boundedAnswer } from '@tollbox/platform/operations/answer-bytes';
+import type { PaidCall, PaidUpload } from '@tollbox/platform/routes/paid-call.decorator';
 import type { PaidOutcome } from '../application/outcomes';
 import type { PayForOperation } from '../application/pay-for-operation';
 import type { PayFromCredits } from '../application/pay-from-credits';
@@ -20,14 +21,17 @@ import type { Hex } from '../domain/networks';
 import { decodePaymentHeader } from '../domain/payment-header';
 import type { Terms } from '../domain/terms';
 import { answerOf, rejectedAnswer } from './payment-answers';
+import { inputOf, type PricedRoute } from './priced-route';
 import { UnpaidAnswers } from './unpaid-answers';
 
 /** A request of a priced route, with what it asks for and what that costs. */
 interface PricedCall {
   readonly request: FastifyRequest;
+  readonly route: PricedRoute;
   readonly operation: Operation;
-  readonly handler: PricedHandler;
+  /** The validated input. */
   readonly body: unknown;
+  readonly upload: UploadedContent | null;
   readonly quoteRequest: QuoteRequest;
   readonly terms: Terms;
 }
@@ -47,8 +51,9 @@ export class PricedCalls {
   ) {}
 
   /** An unpaid request is answered at once, without a promise. */
-  answer(request: FastifyRequest, operation: Operation, handler: PricedHandler): PreparedAnswer | Promise<PreparedAnswer> {
-    const call = this.quote(request, operation, handler);
+  answer(request: FastifyRequest, route: PricedRoute): PreparedAnswer | Promise<PreparedAnswer> {
+    const { operation } = route;
+    const call = this.quote(request, route);
     const header = paymentHeaderOf(request);
     if (header !== null) return this.answerHeader(call, header);
     const token = operation.onChainOnly === true ? undefined : creditToken(request.headers.authorization);
@@ -56,15 +61,17 @@ export class PricedCalls {
   }
 
   /** The one place where a request becomes a quote. */
-  private quote(request: FastifyRequest, operation: Operation, handler: PricedHandler): PricedCall {
-    const body = parseOrRefuse(operation.body, request.body);
+  private quote(request: FastifyRequest, route: PricedRoute): PricedCall {
+    const { operation } = route;
+    const body = parseOrRefuse(operation.body, inputOf(route, request));
+    const upload = operation.upload === undefined ? null : UploadedContent.announcedBy(request, operation.upload);
     const quoteRequest = {
       operation: operation.name,
       attributes: operation.priceAttributes?.(body) ?? {},
       deadlineMs: operation.deadlineMs(body),
       resourceUrl: `${publicBaseUrl(this.config, request)}${pathAndQuery(request.url)}`,
     };
-    return { request, operation, handler, body, quoteRequest, terms: this.prices.quote(quoteRequest) };
+    return { request, route, operation, body, upload, quoteRequest, terms: this.prices.quote(quoteRequest) };
   }
 
   private async answerHeader(call: PricedCall, header: string): Promise<PreparedAnswer> {
@@ -84,7 +91,7 @@ export class PricedCalls {
     const terms = await this.prices.termsSignedFor(call.quoteRequest, payload);
     // Whatever happens from here on that is not an outcome leaves open whether money moves; the stored payment decides.
     call.request.charged = 'unknown';
-    const outcome = await this.payments.pay({ ...requestOf(call), terms, payload });
+    const outcome = await this.payments.pay({ ...this.requestOf(call), terms, payload });
     return this.answerOutcome(call, outcome, payload.x402Version);
   }
 
@@ -96,7 +103,7 @@ export class PricedCalls {
     const idempotencyKey = [request.headers['idempotency-key'] ?? []].flat().join(',');
     if (!isIdempotencyKey(idempotencyKey)) throw new TollboxError('idempotency_key_required');
     request.charged = 'unknown';
-    const outcome = await this.credits.pay({ ...requestOf(call), terms, wallet: wallet as Hex, idempotencyKey });
+    const outcome = await this.credits.pay({ ...this.requestOf(call), terms, wallet: wallet as Hex, idempotencyKey });
     return this.answerOutcome(call, outcome, 2);
   }
 
@@ -105,22 +112,27 @@ export class PricedCalls {
       this.logger.warn({ requestId: request.id, err: outcome.error });
     return answerOf(outcome, { request, terms, x402Version });
   }
-}
 
-/** What both rails need of the request. */
-function requestOf({ request, operation, handler, body }: PricedCall) {
-  return {
-    operation,
-    body,
-    rawBody: request.rawBody ?? Buffer.alloc(0),
-    method: request.method,
-    path: pathAndQuery(request.url),
-    requestId: request.id,
-    run: async ({ owner, operationId }: Pick<PaidCall, 'owner' | 'operationId'>): Promise<OperationAnswer> => ({
-      status: 200,
-      body: await handler({ owner, operationId, body }),
-    }),
-  };
+  /** What both rails need of the request. */
+  private requestOf({ request, route, operation, body, upload }: PricedCall) {
+    return {
+      operation,
+      body,
+      rawBody: request.rawBody ?? Buffer.alloc(0),
+      ...(upload === null ? {} : { announcedSha256: upload.announcedSha256 }),
+      method: request.method,
+      path: pathAndQuery(request.url),
+      requestId: request.id,
+      run: async ({ owner, operationId }: Pick<PaidCall, 'owner' | 'operationId'>): Promise<OperationAnswer> => {
+        const call = { owner, operationId, body };
+        const done =
+          upload === null
+            ? await route.handler(call)
+            : await upload.during(operation.deadlineMs(body), (content) => route.handler({ ...call, content } as PaidUpload));
+        return { status: route.status, body: boundedAnswer(done, this.config.ANSWER_MAX_BYTES) };
+      },
+    };
+  }
 }
 
 /** v2 buyers send PAYMENT-SIGNATURE, v1 buyers X-PAYMENT; some send a v2 payload under the v1 name, or one of them empty. */

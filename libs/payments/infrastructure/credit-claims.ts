@@ -161,7 +161,7 @@ async function insertClaim(client: PoolClient, claim: NewCreditClaim, lease: Lea
 async function claimAgain(client: PoolClient, voided: Payment, claim: NewCreditClaim, lease: Lease): Promise<Payment> {
   const { rows } = await client.query<PaymentRow>(
     `UPDATE payments SET state = 'claimed', attempt = attempt + 1, operation_id = $2, void_code = NULL, void_retryable = false,
-       answer_status = NULL, answer_body = NULL, answer_expires_at = NULL, claimed_at = now(),
+       answer_status = NULL, answer_body = NULL, answer_media_type = NULL, answer_expires_at = NULL, claimed_at = now(),
        lease_holder = $3, lease_expires_at = now() + make_interval(secs => $4::double precision / 1000)
      WHERE id = $1 AND state = 'voided' AND attempt = $5 AND fingerprint = $6
      RETURNING ${PAYMENT_COLUMNS}`,

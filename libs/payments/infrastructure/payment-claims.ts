@@ -205,7 +205,7 @@ async function claimAgain(
 ): Promise<Payment> {
   const { rows } = await client.query<PaymentRow>(
     `UPDATE payments SET state = 'claimed', attempt = attempt + 1, operation_id = $2, price_atomic = $3, signature = $4,
-       void_code = NULL, void_retryable = false, answer_status = NULL, answer_body = NULL, answer_expires_at = NULL,
+       void_code = NULL, void_retryable = false, answer_status = NULL, answer_body = NULL, answer_media_type = NULL, answer_expires_at = NULL,
        lease_holder = $5, lease_expires_at = now() + make_interval(secs => $6::double precision / 1000),
        claimed_at = now(), claimed_at_block = $7, settlement_mode = $9,
        fee_atomic = $10, price_list_version = $11

@@ -81,11 +81,12 @@ export class PaymentConclusions {
     const { rows } = await client.query<PaymentMoneyRow>({
       name: 'payments.complete_all',
       text: `WITH item AS (
-        SELECT * FROM json_to_recordset($1::json) AS item (id uuid, attempt int, holder text, status int, body text, retention_ms double precision,
+        SELECT * FROM json_to_recordset($1::json) AS item (id uuid, attempt int, holder text, status int, body text, media_type text, retention_ms double precision,
           from_state text)
       ), done AS (
         UPDATE payments SET state = 'queued', executed_at = now(), queued_at = now(), answer_status = item.status,
-          answer_body = convert_to(item.body, 'UTF8'), lease_holder = NULL, lease_expires_at = NULL,
+          answer_body = CASE WHEN item.media_type IS NULL THEN convert_to(item.body, 'UTF8') ELSE decode(item.body, 'base64') END,
+          answer_media_type = item.media_type, lease_holder = NULL, lease_expires_at = NULL,
           answer_expires_at = ${VALID_UNTIL} + make_interval(secs => item.retention_ms / 1000)
         FROM item WHERE payments.id = item.id AND payments.state = item.from_state AND payments.attempt = item.attempt
           AND payments.lease_holder = item.holder
@@ -100,7 +101,9 @@ export class PaymentConclusions {
           items.map(({ claim, answer, retentionMs }) => ({
             ...identity(claim),
             status: answer.status,
-            body: answer.body.toString('utf8'),
+            // JSON holds text only, so other bytes travel as base64.
+            body: answer.body.toString(answer.mediaType === null ? 'utf8' : 'base64'),
+            media_type: answer.mediaType,
             retention_ms: retentionMs,
           })),
         ),

@@ -19,6 +19,12 @@ import { PaymentRefreshes } from './payment-refreshes';
 import { appendPaymentEvent, PAYMENT_COLUMNS, toPayment, type PaymentRow } from './payment-rows';
 
 /** Payments in PostgreSQL. The database's constraints and triggers are the judge; this class only asks. */
+interface AnswerRow {
+  answer_status: number | null;
+  answer_body: Buffer | null;
+  answer_media_type: string | null;
+}
+
 export class PaymentsRepository implements PaymentStore {
   private readonly claims: PaymentClaims;
   private readonly conclusions: PaymentConclusions;
@@ -62,13 +68,13 @@ export class PaymentsRepository implements PaymentStore {
   }
 
   async readAnswer(id: string): Promise<StoredAnswer | null> {
-    const { rows } = await this.pool.query<{ answer_status: number | null; answer_body: Buffer | null }>({
+    const { rows } = await this.pool.query<AnswerRow>({
       name: 'payments.read_answer',
-      text: 'SELECT answer_status, answer_body FROM payments WHERE id = $1',
+      text: 'SELECT answer_status, answer_body, answer_media_type FROM payments WHERE id = $1',
       values: [id],
     });
-    const { answer_status: status = null, answer_body: body = null } = rows[0] ?? {};
-    return status === null || body === null ? null : { status, body };
+    const { answer_status: status = null, answer_body: body = null, answer_media_type: mediaType = null } = rows[0] ?? {};
+    return status === null || body === null ? null : { status, body, mediaType };
   }
 
   claim(claim: NewClaim, funds: FundsAtBlock, limits: ClaimLimits): Promise<ClaimResult> {

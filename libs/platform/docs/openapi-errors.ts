@@ -21,6 +21,8 @@ const PAYING_ON_CREDIT: readonly ErrorCode[] = [
   ...(['insufficient_credits', 'credits_in_debt'] as const),
 ];
 
+const UPLOADING: readonly ErrorCode[] = ['content_digest_required', 'content_digest_mismatch', 'body_incomplete'];
+
 /** Every code that a route can answer with: what guards it, what reads its input, and what it declares itself. */
 export function errorCodesOf(route: FreeRoute | StaffRoute | OwnerRoute, path: string): readonly ErrorCode[] {
   const { query, body } = { query: undefined, body: undefined, ...route };
@@ -34,8 +36,16 @@ export function errorCodesOf(route: FreeRoute | StaffRoute | OwnerRoute, path: s
   return [...new Set([...guard, ...input, ...(route.errors ?? []), ...EVERY_ROUTE])];
 }
 
-export function errorCodesOfOperation({ errors, onChainOnly }: Pick<Operation, 'errors' | 'onChainOnly'>): readonly ErrorCode[] {
-  return [...new Set([...PAYING, ...(onChainOnly === true ? [] : PAYING_ON_CREDIT), ...(errors ?? []), ...EVERY_ROUTE])];
+export function errorCodesOfOperation({
+  errors,
+  onChainOnly,
+  upload,
+  answerMediaType,
+}: Pick<Operation, 'errors' | 'onChainOnly' | 'upload' | 'answerMediaType'>): readonly ErrorCode[] {
+  const onCredit = onChainOnly === true ? [] : PAYING_ON_CREDIT;
+  const uploading = upload === undefined ? [] : UPLOADING;
+  const bytes: readonly ErrorCode[] = answerMediaType === undefined ? [] : ['answer_too_large'];
+  return [...new Set([...PAYING, ...onCredit, ...uploading, ...bytes, ...(errors ?? []), ...EVERY_ROUTE])];
 }
 
 /** Responses for the error codes, those of one status together, each with its example. */

@@ -65,6 +65,17 @@ export function paymentHeaders(): Json[] {
   ];
 }
 
+/** What a streamed request body says of itself before it is read. */
+export function contentDigestHeader(): Json {
+  return {
+    name: 'Content-Digest',
+    in: 'header',
+    required: true,
+    schema: { type: 'string', pattern: '^sha-256=:[A-Za-z0-9+/]{43}=:$' },
+    description: 'SHA-256 of the body (RFC 9530). It is part of what the payment pays for, and verified while the body is read.',
+  };
+}
+
 /** The receipt headers of a paid answer. */
 export function receiptHeaders(): Json {
   const receipt = 'base64(JSON) of `{success, transaction, network, payer}`.';

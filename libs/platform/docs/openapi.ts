@@ -1,9 +1,16 @@
 import { z, type ZodType } from 'zod';
-import type { OperationRegistry } from '../operations/operation';
-import type { FreeRoute, OwnerRoute, RouteDeclaration, StaffRoute } from '../routes/access.decorators';
+import type { Operation, OperationRegistry } from '../operations/operation';
+import type { FreeRoute, OwnerRoute, PricedRoute, RouteDeclaration, StaffRoute } from '../routes/access.decorators';
 import type { InventoryRoute } from '../routes/route-inventory';
 import { errorCodesOf, errorCodesOfOperation, errorExamples, errorResponses } from './openapi-errors';
-import { errorSchema, paymentHeaders, paymentRequiredResponse, receiptHeaders, type Json } from './openapi-parts';
+import {
+  contentDigestHeader,
+  errorSchema,
+  paymentHeaders,
+  paymentRequiredResponse,
+  receiptHeaders,
+  type Json,
+} from './openapi-parts';
 import type { PriceStatement } from './price-statement';
 import { sampleOf } from './sample';
 
@@ -35,9 +42,8 @@ function pathParameters(path: string): Json[] {
   }));
 }
 
-function queryParameters(schema: ZodType | undefined): Json[] {
-  if (schema === undefined) return [];
-  const { properties = {}, required = [] } = jsonSchema(schema, 'input') as {
+function queryParameters(schema: Json): Json[] {
+  const { properties = {}, required = [] } = schema as {
     properties?: Record<string, Json>;
     required?: string[];
   };
@@ -60,22 +66,62 @@ function jsonContent(schema: Json, mediaType = 'application/json'): Json {
   return { [mediaType]: { schema, ...(isDescribed ? { example: sampleOf(schema) } : {}) } };
 }
 
-function pricedOperation(declaration: Extract<RouteDeclaration, { kind: 'priced' }>, input: OpenApiInput): Json {
+/** A part of a schema of an object: the fields for which `isWanted` holds. */
+function fieldsOf(schema: Json, isWanted: (name: string) => boolean): Json {
+  const { properties, required = [] } = schema as { properties?: Record<string, Json>; required?: string[] };
+  if (properties === undefined) return schema;
+  const wanted = Object.fromEntries(Object.entries(properties).filter(([name]) => isWanted(name)));
+  return { ...schema, properties: wanted, ...(required.length === 0 ? {} : { required: required.filter(isWanted) }) };
+}
+
+const BINARY: Json = { type: 'string', format: 'binary' };
+
+function requestBody(schema: Json, { upload }: Operation): Json {
+  if (upload !== undefined)
+    return {
+      requestBody: { required: true, content: Object.fromEntries(upload.mediaTypes.map((type) => [type, { schema: BINARY }])) },
+    };
+  const { properties } = schema as { properties?: Json };
+  return properties !== undefined && Object.keys(properties).length === 0
+    ? {}
+    : { requestBody: { required: true, content: jsonContent(schema) } };
+}
+
+function answerContent({ status, answerMediaType, answer }: Operation): Json {
+  if (status === 204) return {};
+  if (answerMediaType !== undefined) return { content: { [answerMediaType]: { schema: BINARY } } };
+  return { content: jsonContent(jsonSchema(answer, 'output')) };
+}
+
+function pricedOperation(
+  { path, status, declaration }: InventoryRoute & { declaration: PricedRoute },
+  input: OpenApiInput,
+): Json {
   const operation = input.operations.get(declaration.operation);
+  const schema = jsonSchema(operation.body, 'input');
+  const query = declaration.query ?? [];
+  const elsewhere = new Set([...query, ...[...path.matchAll(/:([A-Za-z0-9_]+)/g)].map(([, name]) => name)]);
+  const bodySchema = fieldsOf(schema, (name) => !elsewhere.has(name));
   const price = input.priceOf(declaration.operation);
   const onCredit = operation.onChainOnly !== true;
   const { '402': refusals, ...errors } = errorResponses(errorCodesOfOperation(operation));
   return {
     tags: ['agents'],
     description: `Costs ${price.short} in USDC${price.rule === '' ? '' : ` (${price.rule})`}, paid with x402 (v1 or v2)${onCredit ? ' or from prepaid credits' : ''}. The body is validated before anything is charged.`,
+    parameters: [
+      ...pathParameters(path),
+      ...queryParameters(fieldsOf(schema, (name) => query.includes(name))),
+      ...paymentHeaders(),
+      ...(operation.upload === undefined ? [] : [contentDigestHeader()]),
+    ],
     security: [{ x402v2: [] }, { x402v1: [] }, ...(onCredit ? [{ creditToken: [] }] : [])],
     'x-price-atomic': price.leastAtomic.toString(),
-    requestBody: { required: true, content: jsonContent(jsonSchema(operation.body, 'input')) },
+    ...requestBody(bodySchema, operation),
     responses: {
-      '200': {
+      [status]: {
         description: 'Done and paid',
         headers: receiptHeaders(),
-        content: jsonContent(jsonSchema(operation.answer, 'output')),
+        ...answerContent(operation),
       },
       ...errors,
       ...(refusals === undefined ? {} : { '402': paymentRequiredResponse(refusals) }),
@@ -136,7 +182,8 @@ function ownerOperation(declaration: OwnerRoute, { path, status }: InventoryRout
 }
 
 function operationOf(route: InventoryRoute, declaration: RouteDeclaration, input: OpenApiInput): Json {
-  const parameters = [...pathParameters(route.path), ...queryParameters('query' in declaration ? declaration.query : undefined)];
+  const query = 'query' in declaration && declaration.kind !== 'priced' ? declaration.query : undefined;
+  const parameters = [...pathParameters(route.path), ...queryParameters(query === undefined ? {} : jsonSchema(query, 'input'))];
   const base = {
     operationId: `${route.handler}:${route.path}`.replace(/[^A-Za-z0-9]+/g, '_'),
     summary: declaration.summary,
@@ -144,7 +191,7 @@ function operationOf(route: InventoryRoute, declaration: RouteDeclaration, input
   };
   switch (declaration.kind) {
     case 'priced':
-      return { ...base, ...pricedOperation(declaration, input), parameters: [...parameters, ...paymentHeaders()] };
+      return { ...base, ...pricedOperation({ ...route, declaration }, input) };
     case 'free':
       return { ...base, ...freeOperation(declaration, route) };
     case 'staff':

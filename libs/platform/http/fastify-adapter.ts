@@ -9,6 +9,7 @@ import { TollboxError, errorBody } from '../errors/tollbox-error';
 import { sendError, toTollboxError } from './error-answer';
 import './fastify-request';
 import { invalidBody, parseJsonBody } from './json-body';
+import { continueIfExpected } from './expected-continue';
 import { addPlainJson } from './plain-json-body';
 import { addAnswerHeaders, addEmptyBody, addRateLimit } from './request-hooks';
 import { RouteTable } from './route-table';
@@ -77,6 +78,15 @@ function ignoreUnknownExpectations(instance: FastifyInstance): void {
   instance.server.on('checkExpectation', (request, response) => instance.server.emit('request', request, response));
 }
 
+/** A client that waits for `100 Continue` gets it when its body is about to be read, and not for a body that nobody wants. */
+function continueWhenRead(instance: FastifyInstance): void {
+  instance.server.on('checkContinue', (request, response) => instance.server.emit('request', request, response));
+  instance.addHook('preParsing', (request, reply, _payload, done) => {
+    continueIfExpected(request, reply);
+    done();
+  });
+}
+
 /** JSON only. The exact bytes stay on `request.rawBody`: a payment's fingerprint is taken over them. */
 function addJsonParser(adapter: FastifyAdapter, instance: FastifyInstance, bodyLimit: number): void {
   instance.removeAllContentTypeParsers();
@@ -120,6 +130,7 @@ export function createFastifyAdapter(config: Config, clock: Clock = systemClock)
   addAnswerHeaders(instance, config);
   requireHost(instance);
   ignoreUnknownExpectations(instance);
+  continueWhenRead(instance);
   addRateLimit(instance, config, clock);
   addJsonParser(adapter, instance, config.BODY_LIMIT_BYTES);
   addEmptyBody(instance);

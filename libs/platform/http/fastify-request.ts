@@ -14,6 +14,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The exact bytes of the body; empty when there was none. */
     rawBody?: Buffer;
+    /** Asks a client that waits for `100 Continue` for its body; set where the body is streamed. */
+    askForBody?: () => void;
     /** Set by AccessGuard on staff routes. */
     staff?: StaffIdentity;
     /** The wallet that calls; set by AccessGuard on owner routes. */

@@ -24,6 +24,7 @@ export function isPlainJson({ headers }: FastifyRequest, limit: number): boolean
     headers['content-type'] === 'application/json' &&
     length !== undefined &&
     headers['transfer-encoding'] === undefined &&
+    headers.expect === undefined &&
     LENGTH.test(length) &&
     Number(length) <= limit
   );

@@ -9,10 +9,21 @@ import type { ErrorCode } from '../errors/registry';
 /** Lower-case EVM address of the wallet that pays, and therefore owns. */
 export type Wallet = string;
 
-/** The answer of an operation. `body` is serialised to JSON once, and those bytes are what every replay gets. */
+export { AnswerBytes } from './answer-bytes';
+
+/**
+ * The answer of an operation. `body` is serialised to JSON once, and those bytes are what every replay gets; AnswerBytes
+ * are stored and sent as they are, and an answer with status 204 has no body.
+ */
 export interface OperationAnswer {
   readonly status: number;
   readonly body: unknown;
+}
+
+/** A request body that is streamed to the handler in place of being parsed. */
+export interface UploadTerms {
+  readonly mediaTypes: readonly string[];
+  readonly maxBytes: number;
 }
 
 /** What is known of an operation after its process died. `unknown` means that it may have run. */
@@ -37,10 +48,19 @@ export interface PriceAttributes {
 export interface Operation<Body = unknown> {
   /** The key that `@Priced` names, for example `sandbox.exec`. */
   readonly name: string;
-  /** The body is validated against this schema before pricing and payment. Its limits come from the configuration. */
+  /**
+   * The input is validated against this schema before pricing and payment. Its limits come from the configuration. On a
+   * route with path parameters or a query it is `{...query, ...body, ...path}`.
+   */
   readonly body: ZodType<Body>;
-  /** The 200 answer, for /openapi.json. */
+  /** The answer, for /openapi.json. */
   readonly answer: ZodType;
+  /** Status of the answer, and of the route: 200 when absent. */
+  readonly status?: number;
+  /** Media type of an answer of AnswerBytes. */
+  readonly answerMediaType?: string;
+  /** The request body is streamed to the handler (`PaidUpload`); `body` then describes path and query. */
+  readonly upload?: UploadTerms;
   /** What the operation answers with beside what taking a payment does; for /openapi.json. */
   readonly errors?: readonly ErrorCode[];
   /** Prepaid credits do not pay it. */

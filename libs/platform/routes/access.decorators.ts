@@ -15,6 +15,8 @@ export interface PricedRoute {
   /** Key of the operation in the operation registry, for example `sandbox.create`; the operation has the schemas. */
   readonly operation: string;
   readonly summary: string;
+  /** Names of the operation's input that come as query parameters. */
+  readonly query?: readonly string[];
 }
 export interface FreeRoute {
   readonly kind: 'free';

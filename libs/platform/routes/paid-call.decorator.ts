@@ -5,8 +5,13 @@ import type { Wallet } from '../operations/operation';
 export interface PaidCall<Body = unknown> {
   readonly owner: Wallet;
   readonly operationId: string;
-  /** The body as parsed by the route's schema. */
+  /** The input as parsed by the operation's schema. */
   readonly body: Body;
+}
+
+/** A call whose request body is streamed: what is read to its end has the digest that was paid for. */
+export interface PaidUpload<Body = unknown> extends PaidCall<Body> {
+  readonly content: AsyncIterable<Uint8Array>;
 }
 
 /** Whoever takes the payment calls the handler with its call; the framework's own pipeline has none to give. */

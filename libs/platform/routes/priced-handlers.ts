@@ -10,7 +10,11 @@ export type PricedHandler = (call: PaidCall) => unknown;
 export interface PricedRouteHandler {
   readonly method: string;
   readonly path: string;
+  /** Status of the answer. */
+  readonly status: number;
   readonly operation: string;
+  /** Names of the input that come as query parameters. */
+  readonly query: readonly string[];
   readonly handler: PricedHandler;
 }
 
@@ -28,6 +32,8 @@ export function listPricedHandlers(modules: ModulesContainer): PricedRouteHandle
       {
         method: route.method,
         path: route.path,
+        status: route.status,
+        query: route.declaration.query ?? [],
         operation: route.declaration.operation,
         handler: (call: PaidCall) => method.call(instance, call),
       },

@@ -1,6 +1,6 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { Test } from '@nestjs/testing';
-import type { INestApplicationContext } from '@nestjs/common';
+import { Test, type TestingModuleBuilder } from '@nestjs/testing';
+import type { INestApplicationContext, ModuleMetadata } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Pool } from 'pg';
 import { generatePrivateKey, privateKeyToAccount, type PrivateKeyAccount } from 'viem/accounts';
@@ -43,7 +43,11 @@ export class CreditsWorld {
     private readonly modal: LocalControlPlane,
   ) {}
 
-  static async start(env: Record<string, string> = {}): Promise<CreditsWorld> {
+  /** @param more modules of a spec, and changes to the composition. */
+  static async start(
+    env: Record<string, string> = {},
+    more: { imports?: ModuleMetadata['imports']; change?: (builder: TestingModuleBuilder) => TestingModuleBuilder } = {},
+  ): Promise<CreditsWorld> {
     const [database, chain, modal] = await Promise.all([testDatabase(), testChain(), LocalControlPlane.start()]);
     Object.assign(process.env, modal.environment);
     const config = loadConfig({
@@ -58,7 +62,8 @@ export class CreditsWorld {
       ...modal.environment,
       ...env,
     });
-    const module = await Test.createTestingModule({ imports: [GatewayModule.forRoot(config)] }).compile();
+    const builder = Test.createTestingModule({ imports: [GatewayModule.forRoot(config), ...(more.imports ?? [])] });
+    const module = await (more.change?.(builder) ?? builder).compile();
     const app: NestFastifyApplication = module.createNestApplication(createFastifyAdapter(config));
     app.useLogger(false);
     await app.init();
@@ -103,9 +108,15 @@ export class CreditsWorld {
 
   /** A call paid with x402. */
   async pay(payer: PrivateKeyAccount, path: string, body: unknown, amountAtomic: bigint, version: 1 | 2 = 2): Promise<Answer> {
+    return this.post(path, body, await this.paymentHeader(payer, amountAtomic, version));
+  }
+
+  /** The header of a new payment. */
+  async paymentHeader(payer: PrivateKeyAccount, amountAtomic: bigint, version: 1 | 2 = 2): Promise<Record<string, string>> {
     const { authorization, signature } = await signAuthorization({ network: NETWORK, payer, payTo: PAY_TO, amountAtomic });
-    const header = version === 1 ? v1Header(NETWORK, authorization, signature) : v2Header(NETWORK, authorization, signature);
-    return this.post(path, body, version === 1 ? { 'x-payment': header } : { 'payment-signature': header });
+    return version === 1
+      ? { 'x-payment': v1Header(NETWORK, authorization, signature) }
+      : { 'payment-signature': v2Header(NETWORK, authorization, signature) };
   }
 
   /** A new token with this much credit. */

@@ -17,6 +17,12 @@ export const edgeVariables = {
   DATABASE_STATEMENT_TIMEOUT_MS: integer(100, 600_000, 15_000, 'Deadline of one statement, and of an idle open transaction.'),
 
   BODY_LIMIT_BYTES: integer(1_024, 104_857_600, 262_144, 'Largest request body.'),
+  ANSWER_MAX_BYTES: integer(
+    65_536,
+    67_108_864,
+    8_388_608,
+    'Largest answer of bytes (a file, a tar) that is kept for its replays.',
+  ),
   REQUESTS_PER_MINUTE_PER_IP: integer(1, 10_000_000, 6_000, 'Requests of one address per minute.'),
   OWNER_REQUESTS_PER_MINUTE_PER_IP: integer(
     1,
