@@ -76,7 +76,14 @@ export function assembleSandboxes(config: Config, parts: SandboxParts): Sandboxe
     observer,
     provider,
     operations: [
-      new CreateOperation(bodies.create, new AdmitCreate(store, installation, settings), creation, store, ender, settings),
+      new CreateOperation(
+        bodies.create,
+        new AdmitCreate(store, provider, installation, settings),
+        creation,
+        store,
+        ender,
+        settings,
+      ),
       new ExecOperation(bodies.exec, new AdmitExec(access, store, clock, settings), store, settings),
       new StatusOperation(bodies.status, access, settings),
       new TerminateOperation(bodies.terminate, access, store, ender, settings),

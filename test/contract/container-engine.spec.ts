@@ -28,7 +28,7 @@ describe('the container provider over its engine', () => {
 
   describe('create', () => {
     it('says what it promises', () => {
-      expect(provider.capabilities()).toEqual({ isolation: provider.engine.isolation, networkPolicy: 'none', gpu: false });
+      expect(provider.capabilities()).toMatchObject({ isolation: provider.engine.isolation, networkPolicy: 'none', gpu: false });
     });
 
     it('returns the digest of the image', async () => {

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { SandboxProvider } from '@tollbox/sandboxes/application/ports/provider';
+import type { SandboxProvider, SandboxSpec } from '@tollbox/sandboxes/application/ports/provider';
 import { ModalClient } from 'modal';
 import { ClientError, Status } from 'nice-grpc';
 import { LocalControlPlane } from '../support/modal/control-plane';
@@ -43,6 +43,32 @@ describe('the local control plane', () => {
       ),
     ).toBe(false);
     expect(existsSync(join(directory, '..'))).toBe(false);
+  });
+
+  it('is asked for the network of the order', async () => {
+    const plane = await LocalControlPlane.start();
+    const provider = providerOn(plane);
+    const asked = async (network: SandboxSpec['network']) => {
+      const { providerRef } = await provider.create(
+        sandboxSpec(IMAGE, { ...(network === undefined ? {} : { network }) }),
+        patient(),
+      );
+      return plane.view(providerRef).definition.networkAccess;
+    };
+    const [none, open] = [
+      { allowedCidrs: [], allowedDomains: [] },
+      { cidrs: [], domains: [] },
+    ];
+    expect(await asked(undefined)).toMatchObject({ networkAccessType: 1, ...none });
+    expect(await asked({ policy: 'public', ...open })).toMatchObject({ networkAccessType: 1, ...none });
+    expect(await asked({ policy: 'none', ...open })).toMatchObject({ networkAccessType: 2, ...none });
+    expect(await asked({ policy: 'allow_list', cidrs: ['203.0.113.0/24'], domains: ['*.pypi.org'] })).toMatchObject({
+      networkAccessType: 3,
+      allowedCidrs: ['203.0.113.0/24'],
+      allowedDomains: ['*.pypi.org'],
+    });
+    await provider.close();
+    await plane.stop();
   });
 
   it('ends the processes of a sandbox with the sandbox and not those of another', async () => {

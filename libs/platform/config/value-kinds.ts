@@ -56,6 +56,19 @@ export function isAddressOrRange(text: string): boolean {
   if (version === 0 || rest.length > 0) return false;
   return prefix === undefined || (/^[0-9]{1,3}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128));
 }
+/** Comma-separated addresses and ranges. */
+export const ranges = (fallback: string, description: string) =>
+  z
+    .string()
+    .default(fallback)
+    .transform((text) =>
+      text
+        .split(',')
+        .map((entry) => entry.trim())
+        .filter((entry) => entry !== ''),
+    )
+    .refine((entries) => entries.every(isAddressOrRange), 'comma-separated IP addresses or CIDR ranges')
+    .describe(description);
 export const privateKey = (description: string) =>
   z
     .string()

@@ -1,5 +1,9 @@
 import { TollboxError } from '@tollbox/platform/errors/tollbox-error';
 import type { InstallationView } from './ports/installation-view';
+import type { SandboxOrder } from '../domain/sandbox';
+import type { ProviderCalls } from './provider-calls';
+import { wishesOf } from './order-wishes';
+import { requireFeatures } from './require-features';
 import type { RequestResult, SandboxStore } from './ports/sandbox-store';
 import type { Sandbox } from '../domain/sandbox';
 import type { SandboxSettings } from './settings';
@@ -23,12 +27,14 @@ export function refuseNewSandbox(refusal: Refusal): never {
 export class AdmitCreate {
   constructor(
     private readonly store: SandboxStore,
+    private readonly provider: ProviderCalls,
     private readonly installation: InstallationView,
     private readonly settings: SandboxSettings,
   ) {}
 
-  /** @throws TollboxError `draining` or `sandbox_limit_reached` */
-  async check(owner: string): Promise<void> {
+  /** @throws TollboxError `not_supported_here`, `draining` or `sandbox_limit_reached` */
+  async check(owner: string, order: SandboxOrder): Promise<void> {
+    requireFeatures(this.provider, wishesOf(order));
     if (await this.installation.isDraining()) refuseNewSandbox('draining');
     const live = await this.store.countLive(owner);
     if (live.ofOwner >= this.settings.maxLivePerOwner) refuseNewSandbox('limit_of_owner');

@@ -72,7 +72,7 @@ export class CreateSandbox {
         operationId: call.operationId,
         provider: this.provider.name,
         isolation,
-        networkPolicy,
+        networkPolicy: call.order.network?.policy ?? networkPolicy,
         createDeadlineMs: this.settings.createDeadlineMs,
       },
       this.settings,
@@ -92,6 +92,8 @@ export class CreateSandbox {
         memoryMiB: order.memoryMiB,
         gpu: order.gpu,
         lifetimeMs: order.lifetimeMs + this.settings.lifetimeMarginMs,
+        ...(order.network === undefined ? {} : { network: order.network }),
+        ...(order.ports === undefined ? {} : { ports: order.ports }),
       });
       this.phases.reached('operation_running');
       return await creating;

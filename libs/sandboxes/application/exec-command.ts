@@ -26,7 +26,9 @@ export class ExecCommand {
     const sandbox = await this.access.owned(call.owner, call.sandboxId, 'sandbox.exec');
     const { argv, timeoutMs } = call;
     const result = await this.executions.run(sandbox, call, () => {
-      const running = this.provider.exec(sandbox, argv, { timeoutMs }, (process) => collectProcess(process, this.settings.maxOutputBytes));
+      const running = this.provider.exec(sandbox, argv, { timeoutMs }, (process) =>
+        collectProcess(process, this.settings.maxOutputBytes),
+      );
       this.phases.reached('operation_running');
       return running;
     });

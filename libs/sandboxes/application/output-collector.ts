@@ -28,10 +28,7 @@ export async function collectOutput(stream: AsyncIterable<Uint8Array>, maxBytes:
 }
 
 /** Both streams are read at the same time: a full pipe that nobody reads would stop the command. */
-export async function collectProcess(
-  process: ProviderProcess,
-  maxBytes: number,
-): Promise<Omit<ExecutionResult, 'durationMs'>> {
+export async function collectProcess(process: ProviderProcess, maxBytes: number): Promise<Omit<ExecutionResult, 'durationMs'>> {
   const [stdout, stderr, exit] = await Promise.all([
     collectOutput(process.stdout, maxBytes),
     collectOutput(process.stderr, maxBytes),

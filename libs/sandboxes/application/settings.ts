@@ -1,5 +1,6 @@
-import type { Config } from '@tollbox/platform/config/config';
+import { ConfigurationError, type Config } from '@tollbox/platform/config/config';
 import type { BodyLimits } from '../domain/bodies';
+import { parseRange } from '../domain/ip-range';
 
 /** Deadlines and limits of the use cases. */
 export interface SandboxSettings {
@@ -31,6 +32,9 @@ export function sandboxSettings(config: Config): SandboxSettings {
 }
 
 export function bodyLimits(config: Config): BodyLimits {
+  const badRanges = config.SANDBOX_NETWORK_ALLOWED_RANGES.filter((range) => parseRange(range) === null);
+  if (badRanges.length > 0)
+    throw new ConfigurationError([`SANDBOX_NETWORK_ALLOWED_RANGES: bits are set below the prefix of ${badRanges.join(', ')}`]);
   return {
     images: config.SANDBOX_IMAGES,
     maxCpu: config.SANDBOX_MAX_CPU,
@@ -40,6 +44,12 @@ export function bodyLimits(config: Config): BodyLimits {
     maxExecTimeoutS: config.EXEC_MAX_TIMEOUT_S,
     maxArgvCount: config.EXEC_MAX_ARGV_COUNT,
     maxArgvBytes: config.EXEC_MAX_ARGV_BYTES,
+    network: {
+      maxCidrs: config.SANDBOX_NETWORK_MAX_CIDRS,
+      maxDomains: config.SANDBOX_NETWORK_MAX_DOMAINS,
+      allowedRanges: config.SANDBOX_NETWORK_ALLOWED_RANGES,
+    },
+    maxPorts: config.SANDBOX_MAX_PORTS,
     gpu: false, // GPUs have prices, but no provider is asked for them yet
   };
 }

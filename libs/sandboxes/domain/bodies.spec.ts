@@ -12,6 +12,8 @@ const limits: BodyLimits = {
   maxArgvCount: 8,
   maxArgvBytes: 64,
   gpu: false,
+  network: { maxCidrs: 4, maxDomains: 4, allowedRanges: [] },
+  maxPorts: 2,
 };
 const { create, exec, status } = createBodySchemas(limits);
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { networkOrderSchema, type NetworkLimits } from './network-order';
 import type { SandboxOrder } from './sandbox';
 
 /** What the bodies of this installation may ask for. */
@@ -16,6 +17,8 @@ export interface BodyLimits {
   readonly maxArgvBytes: number;
   /** Whether the provider and this version sell GPUs. */
   readonly gpu: boolean;
+  readonly network: NetworkLimits;
+  readonly maxPorts: number;
 }
 
 export const GPU_TYPES = ['T4', 'L4', 'A10G', 'A100', 'H100'] as const;
@@ -31,6 +34,16 @@ const gpuType = z
   .string()
   .trim()
   .pipe(z.enum(GPU_TYPES, { error: UNSUPPORTED_GPU }));
+
+const MAX_PORT = 65_535;
+function portsSchema(maxPorts: number) {
+  return z
+    .array(z.number().int().min(1).max(MAX_PORT))
+    .max(maxPorts)
+    .refine((ports) => new Set(ports).size === ports.length, 'A port is named twice')
+    .optional()
+    .describe('TCP ports inside the sandbox that tunnels may reach later.');
+}
 
 const sandboxId = z.string().min(1).max(MAX_ID_LENGTH).describe('The sandbox_id of the create answer.');
 
@@ -72,6 +85,10 @@ function createSchema(limits: BodyLimits) {
       .max(0, 'setup_commands are not enabled here')
       .optional()
       .describe('Must be absent or empty: not enabled.'),
+    network: networkOrderSchema(limits.network)
+      .optional()
+      .describe('What the sandbox may reach. Without it, the `network` of the answer says what the provider gives.'),
+    ports: portsSchema(limits.maxPorts),
   });
 }
 
@@ -116,5 +133,7 @@ export function orderOf(body: CreateBody): SandboxOrder {
     memoryMiB: body.memory,
     gpu: body.gpu,
     lifetimeMs: body.timeout * 1_000,
+    ...(body.network === undefined ? {} : { network: body.network }),
+    ...(body.ports === undefined ? {} : { ports: body.ports }),
   };
 }

@@ -1,3 +1,4 @@
+import type { NetworkOrder } from './network-order';
 import type { DesiredState, EndReason, SandboxState } from './sandbox-state';
 
 /** What a buyer asked for, after validation. */
@@ -8,6 +9,10 @@ export interface SandboxOrder {
   readonly memoryMiB: number;
   readonly gpu: string | null;
   readonly lifetimeMs: number;
+  /** Absent where the buyer leaves it to the provider. */
+  readonly network?: NetworkOrder;
+  /** Ports that tunnels may reach. */
+  readonly ports?: readonly number[];
 }
 
 /** A sandbox as its row says. */

@@ -58,7 +58,12 @@ export interface SandboxDefinition {
     readonly memoryMbMax: number;
     readonly gpuConfig?: { readonly gpuType: string; readonly count: number };
   };
-  readonly networkAccess?: { readonly networkAccessType: number };
+  readonly networkAccess?: {
+    /** 1 open, 2 blocked, 3 allow-list. */
+    readonly networkAccessType: number;
+    readonly allowedCidrs: readonly string[];
+    readonly allowedDomains: readonly string[];
+  };
 }
 
 export interface SandboxCreateRequest {

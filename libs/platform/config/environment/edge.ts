@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { integer, isAddressOrRange } from '../value-kinds';
+import { integer, ranges } from '../value-kinds';
 
 /** Where the process listens, its database, and what a request may be. */
 export const edgeVariables = {
@@ -30,19 +30,10 @@ export const edgeVariables = {
     600,
     'Requests of one address per minute to the free routes of owners.',
   ),
-  TRUSTED_PROXIES: z
-    .string()
-    .default('')
-    .transform((text) =>
-      text
-        .split(',')
-        .map((entry) => entry.trim())
-        .filter((entry) => entry !== ''),
-    )
-    .refine((entries) => entries.every(isAddressOrRange), 'comma-separated IP addresses or CIDR ranges')
-    .describe(
-      'Addresses or CIDR ranges of reverse proxies whose X-Forwarded headers are believed, comma-separated; none by default.',
-    ),
+  TRUSTED_PROXIES: ranges(
+    '',
+    'Addresses or CIDR ranges of reverse proxies whose X-Forwarded headers are believed, comma-separated; none by default.',
+  ),
   REQUEST_TIMEOUT_MS: integer(1_000, 600_000, 30_000, 'Time a client has to send its request.'),
   SHUTDOWN_GRACE_MS: integer(100, 120_000, 10_000, 'Time that running requests get at shutdown.'),
 };

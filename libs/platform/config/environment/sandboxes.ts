@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flag, integer } from '../value-kinds';
+import { flag, integer, ranges } from '../value-kinds';
 
 /** Sandboxes, their providers and the reaper. */
 export const sandboxesVariables = {
@@ -44,6 +44,13 @@ export const sandboxesVariables = {
     15_000,
     'The provider ends a sandbox by itself this long after its sold lifetime.',
   ),
+  SANDBOX_NETWORK_MAX_CIDRS: integer(1, 1_000, 32, 'Ranges in the network allow-list of one sandbox.'),
+  SANDBOX_NETWORK_MAX_DOMAINS: integer(1, 1_000, 32, 'Domains in the network allow-list of one sandbox.'),
+  SANDBOX_NETWORK_ALLOWED_RANGES: ranges(
+    '',
+    'Private ranges that sandboxes may reach all the same, comma-separated: with an allow-list that names them, and with the policy `public`.',
+  ),
+  SANDBOX_MAX_PORTS: integer(0, 100, 8, 'Ports that a create may name for tunnels.'),
   SANDBOX_MAX_LIVE: integer(1, 1_000_000, 100, 'Live sandboxes of the installation.'),
   SANDBOX_MAX_LIVE_PER_OWNER: integer(1, 1_000_000, 20, 'Live sandboxes of one wallet.'),
   EXEC_MAX_TIMEOUT_S: integer(1, 86_400, 60, 'Longest and default timeout of an exec in seconds.'),

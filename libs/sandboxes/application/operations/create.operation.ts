@@ -1,7 +1,7 @@
 import type { AdmissionCall, Operation, OperationOutcome, PriceAttributes } from '@tollbox/platform/operations/operation';
 import { PROVIDER_ERRORS } from '../provider-failure';
 import { createAnswerSchema } from '../../domain/answers';
-import type { BodySchemas, CreateBody } from '../../domain/bodies';
+import { orderOf, type BodySchemas, type CreateBody } from '../../domain/bodies';
 import type { AdmitCreate } from '../admit-create';
 import type { EndSandbox } from '../end-sandbox';
 import type { SandboxStore } from '../ports/sandbox-store';
@@ -12,7 +12,7 @@ import { DATABASE_MARGIN_MS } from './margins';
 export class CreateOperation implements Operation<CreateBody> {
   readonly name = 'sandbox.create';
   readonly answer = createAnswerSchema;
-  readonly errors = ['sandbox_limit_reached', 'draining', ...PROVIDER_ERRORS] as const;
+  readonly errors = ['not_supported_here', 'sandbox_limit_reached', 'draining', ...PROVIDER_ERRORS] as const;
 
   constructor(
     readonly body: BodySchemas['create'],
@@ -31,8 +31,8 @@ export class CreateOperation implements Operation<CreateBody> {
     return this.settings.createDeadlineMs + DATABASE_MARGIN_MS;
   }
 
-  async admit({ owner }: AdmissionCall<CreateBody>): Promise<void> {
-    await this.admission.check(owner);
+  async admit({ owner, body }: AdmissionCall<CreateBody>): Promise<void> {
+    await this.admission.check(owner, orderOf(body));
   }
 
   async outcomeOf(operationId: string): Promise<OperationOutcome> {

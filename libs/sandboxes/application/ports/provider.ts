@@ -1,3 +1,4 @@
+import type { NetworkOrder, NetworkPolicy } from '../../domain/network-order';
 import type { ExecOptions, ProviderProcess } from './process';
 import type { FileProblem, ProviderFiles } from './provider-files';
 import type { ProviderHandle } from './provider-handle';
@@ -6,6 +7,7 @@ import type { ProviderSnapshots } from './provider-snapshots';
 import type { ProviderTunnels } from './provider-tunnels';
 import type { ProviderVolumes } from './provider-volumes';
 
+export type { NetworkOrder, NetworkPolicy } from '../../domain/network-order';
 export { PROCESS_SIGNALS } from './process';
 export type { ExecOptions, ProcessExit, ProcessSignal, ProviderProcess, PtySize } from './process';
 export type { ProviderHandle } from './provider-handle';
@@ -19,12 +21,6 @@ export type ProviderName = 'container' | 'modal';
 
 /** How strongly a sandbox is separated from its host and neighbours. */
 export type IsolationLevel = 'shared-kernel' | 'gvisor' | 'modal-gvisor';
-
-/**
- * `none`: no network at all. `public`: the public internet and nothing private. `allow_list`: only the listed ranges and
- * domains.
- */
-export type NetworkPolicy = 'none' | 'public' | 'allow_list';
 
 /** What not every provider can do; docs/sandboxes.md has the table, test/contract holds the declarations to it. */
 export const PROVIDER_FEATURES = [
@@ -41,22 +37,17 @@ export const PROVIDER_FEATURES = [
   'tunnels',
   'volumes',
   'network_public',
-  'network_allow_list',
+  'network_none',
+  /** Outbound ranges. */
+  'network_cidrs',
+  /** Outbound names. */
+  'network_domains',
   'idle_timeout',
   'extend_lifetime',
   'setup_commands',
   'gpu',
 ] as const;
 export type ProviderFeature = (typeof PROVIDER_FEATURES)[number];
-
-/** Outbound network of one sandbox. An `allow_list` names at least one range or domain. */
-export interface NetworkOrder {
-  readonly policy: NetworkPolicy;
-  /** IPv4 and IPv6 ranges, for example `203.0.113.0/24`; used with `allow_list` only. */
-  readonly cidrs: readonly string[];
-  /** Names, for example `pypi.org` or `*.pythonhosted.org`; used with `allow_list` only. */
-  readonly domains: readonly string[];
-}
 
 export interface VolumeMount {
   /** The provider's own reference of the volume. */

@@ -80,7 +80,10 @@ export class ContainerProvider implements SandboxProvider {
   }
 
   capabilities(): ProviderCapabilities {
-    const features = new Set<ProviderFeature>(this.snapshots === undefined ? [] : ['snapshots']);
+    const features = new Set<ProviderFeature>([
+      'network_none',
+      ...(this.snapshots === undefined ? [] : (['snapshots'] as const)),
+    ]);
     return { isolation: this.engine.isolation, networkPolicy: 'none', gpu: false, features };
   }
 

@@ -25,6 +25,20 @@ describe('what is asked of Modal for a sandbox', () => {
     expect(createParams({ ...spec, gpu: 'H100:2' }, 0.5)).toMatchObject({ gpu: 'H100:2' });
   });
 
+  it('asks for the public internet, for none, or for a list', () => {
+    const network = (order: SandboxSpec['network']) => {
+      const params = createParams({ ...spec, ...(order === undefined ? {} : { network: order }) }, 0.5);
+      return [params.blockNetwork, params.outboundCidrAllowlist, params.outboundDomainAllowlist];
+    };
+    const lists = { cidrs: [], domains: [] };
+    expect(network(undefined)).toEqual([false, undefined, undefined]);
+    expect(network({ policy: 'public', ...lists })).toEqual([false, undefined, undefined]);
+    expect(network({ policy: 'none', ...lists })).toEqual([true, undefined, undefined]);
+    const cidrs = ['203.0.113.0/24'];
+    expect(network({ policy: 'allow_list', cidrs, domains: [] })).toEqual([false, cidrs, []]);
+    expect(network({ policy: 'allow_list', cidrs: [], domains: ['pypi.org'] })).toEqual([false, [], ['pypi.org']]);
+  });
+
   it('carries the tags that find the sandbox again', () => {
     expect(createParams(spec, 0.5).tags).toEqual({ tollbox_installation: 'in-1', tollbox_sandbox: 'sb-1' });
   });

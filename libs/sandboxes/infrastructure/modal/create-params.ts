@@ -1,5 +1,5 @@
 import type { SandboxCreateParams } from 'modal';
-import { ProviderError, type SandboxSpec } from '../../application/ports/provider';
+import { type NetworkOrder, ProviderError, type SandboxSpec } from '../../application/ports/provider';
 
 export const INSTALLATION_TAG = 'tollbox_installation';
 export const SANDBOX_TAG = 'tollbox_sandbox';
@@ -36,10 +36,24 @@ export function createParams(spec: SandboxSpec, cpuPerVcpu: number): SandboxCrea
     memoryLimitMiB: spec.memoryMiB,
     timeoutMs: wholeSecondsMs(spec.lifetimeMs),
     tags: { [INSTALLATION_TAG]: spec.installationId, [SANDBOX_TAG]: spec.sandboxId },
-    blockNetwork: false,
+    ...networkParams(spec.network),
+    ...(spec.ports === undefined || spec.ports.length === 0 ? {} : { encryptedPorts: [...spec.ports] }),
     runtime: 'gvisor',
     ...(spec.gpu === null ? {} : { gpu: spec.gpu }),
     ...(spec.idleTimeoutMs === undefined ? {} : { idleTimeoutMs: wholeSecondsMs(spec.idleTimeoutMs) }),
+  };
+}
+
+/** Modal's own checks of an allow-list: ranges for every protocol, domains by the name in the TLS hello on port 443. */
+function networkParams(
+  network: NetworkOrder | undefined,
+): Pick<SandboxCreateParams, 'blockNetwork' | 'outboundCidrAllowlist' | 'outboundDomainAllowlist'> {
+  if (network?.policy === 'none') return { blockNetwork: true };
+  if (network?.policy !== 'allow_list') return { blockNetwork: false };
+  return {
+    blockNetwork: false,
+    outboundCidrAllowlist: [...network.cidrs],
+    outboundDomainAllowlist: [...network.domains],
   };
 }
 

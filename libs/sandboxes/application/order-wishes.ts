@@ -1,0 +1,14 @@
+import type { SandboxOrder } from '../domain/sandbox';
+import type { Wish } from './require-features';
+
+/** What a create asks of the provider beside an image, cpu, memory and time. */
+export function wishesOf({ network, ports = [] }: SandboxOrder): Wish[] {
+  const { policy, cidrs, domains } = network ?? { policy: null, cidrs: [], domains: [] };
+  return [
+    [policy === 'none', 'network_none', 'network.policy none'],
+    [policy === 'public', 'network_public', 'network.policy public'],
+    [cidrs.length > 0, 'network_cidrs', 'network.cidrs'],
+    [domains.length > 0, 'network_domains', 'network.domains'],
+    [ports.length > 0, 'tunnels', 'ports'],
+  ];
+}
