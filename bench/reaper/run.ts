@@ -8,6 +8,7 @@ import { Reap } from '@tollbox/reaper/application/reap';
 import { PgReaperStore } from '@tollbox/reaper/infrastructure/pg-reaper.store';
 import { assembleSandboxes } from '@tollbox/sandboxes/assemble';
 import { PgSandboxStore } from '@tollbox/sandboxes/infrastructure/persistence/sandbox.store';
+import { PgSnapshotStore } from '@tollbox/sandboxes/infrastructure/persistence/snapshot.store';
 import { openServer } from '../scale/world';
 import { quantile } from '../stats';
 import type { Plan } from './options';
@@ -45,6 +46,7 @@ function workersOn(pool: Pool, url: string, provider: ProviderDouble, plan: Plan
   const config = loadConfig({ DATABASE_URL: url, RPC_URL: 'http://127.0.0.1:1', PAY_TO: `0x${'11'.repeat(20)}` });
   const { ender } = assembleSandboxes(config, {
     store: new PgSandboxStore(pool),
+    snapshotStore: new PgSnapshotStore(pool),
     provider,
     installation: { id: randomUUID(), isDraining: () => Promise.resolve(false) },
     clock: systemClock,

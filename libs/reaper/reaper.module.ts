@@ -1,6 +1,7 @@
 import { Logger, Module } from '@nestjs/common';
 import { ScheduleModule, SchedulerRegistry } from '@nestjs/schedule';
 import { AuditLog } from '@tollbox/platform/audit/audit-log';
+import { RepeatedWork } from '@tollbox/platform/process/repeated-work';
 import { CLOCK, type Clock } from '@tollbox/platform/clock/clock';
 import { IDS, type Ids } from '@tollbox/platform/clock/random';
 import { CONFIG, type Config } from '@tollbox/platform/config/config';
@@ -10,6 +11,10 @@ import { EndSandbox } from '@tollbox/sandboxes/application/end-sandbox';
 import { ObserveSandbox } from '@tollbox/sandboxes/application/observe-sandbox';
 import { SANDBOX_STORE, type SandboxStore } from '@tollbox/sandboxes/application/ports/sandbox-store';
 import { ProviderCalls } from '@tollbox/sandboxes/application/provider-calls';
+import { SNAPSHOT_STORE, type SnapshotStore } from '@tollbox/sandboxes/application/ports/snapshot-store';
+import { EndSnapshot } from '@tollbox/sandboxes/application/snapshots/end-snapshot';
+import { ReapSnapshots } from '@tollbox/sandboxes/application/snapshots/reap-snapshots';
+import { SnapshotCalls } from '@tollbox/sandboxes/application/snapshots/snapshot-calls';
 import { SandboxesModule } from '@tollbox/sandboxes/sandboxes.module';
 import type { Pool } from 'pg';
 import { Reap } from './application/reap';
@@ -28,6 +33,12 @@ const RETRY_AFTER_MS = 5_000;
 const CREATE_MARGIN_MS = 10_000;
 /** Longer than a sweep with every call at its deadline is not waited for: a holder that died is replaced. */
 const MIN_LEASE_MS = 60_000;
+
+/** Snapshots of each kind in one pass. */
+const SNAPSHOT_BATCH = 100;
+const SNAPSHOT_RETRY_AFTER_MS = 30_000;
+/** Nest's injection token of the reaper's work on what outlives sandboxes. */
+const SNAPSHOT_REAPER = Symbol('SnapshotReaper');
 
 const logger = new Logger('Reaper');
 const log: ReaperLog = {
@@ -106,6 +117,51 @@ const log: ReaperLog = {
             graceMs: config.SHUTDOWN_GRACE_MS,
           },
           log,
+        ),
+    },
+    {
+      provide: ReapSnapshots,
+      inject: [SNAPSHOT_STORE, SnapshotCalls, EndSnapshot, InstallationService, CLOCK, CONFIG],
+      useFactory: (
+        store: SnapshotStore,
+        calls: SnapshotCalls,
+        ender: EndSnapshot,
+        installation: InstallationService,
+        clock: Clock,
+        config: Config,
+      ) =>
+        new ReapSnapshots(
+          store,
+          calls,
+          ender,
+          installation,
+          clock,
+          {
+            batch: SNAPSHOT_BATCH,
+            retryAfterMs: SNAPSHOT_RETRY_AFTER_MS,
+            stuckAfterMs: config.SNAPSHOT_DEADLINE_MS + CREATE_MARGIN_MS,
+            orphanAgeMs: config.SNAPSHOT_DEADLINE_MS + config.REAPER_ORPHAN_MARGIN_MS,
+            maxOrphans: config.REAPER_MAX_REMOVALS_PER_SWEEP,
+          },
+          log,
+        ),
+    },
+    {
+      provide: SNAPSHOT_REAPER,
+      inject: [ReapSnapshots, CONFIG],
+      useFactory: (snapshots: ReapSnapshots, config: Config) =>
+        new RepeatedWork(
+          [
+            {
+              name: 'reaper-snapshots',
+              intervalMs: config.REAPER_SWEEP_INTERVAL_MS,
+              run: (stopping) => snapshots.pass(stopping),
+            },
+          ],
+          {
+            graceMs: config.SHUTDOWN_GRACE_MS,
+            onProblem: (error, name) => log.problem(`${name} failed and is tried again`, error),
+          },
         ),
     },
   ],

@@ -18,6 +18,7 @@ import type { InstallationView } from './application/ports/installation-view';
 import type { SandboxProvider } from './application/ports/provider';
 import type { RefusalObserver } from './application/ports/refusal-observer';
 import type { SandboxStore } from './application/ports/sandbox-store';
+import type { SnapshotStore } from './application/ports/snapshot-store';
 import { ProviderCalls, type CallObserver } from './application/provider-calls';
 import { RecordedExecution } from './application/recorded-execution';
 import { SandboxStatus } from './application/sandbox-status';
@@ -27,10 +28,12 @@ import { StopSandbox } from './application/stop-sandbox';
 import { TerminateSandbox } from './application/terminate-sandbox';
 import { createBodySchemas } from './domain/bodies';
 import { newSandboxId } from './domain/sandbox-id';
+import { assembleSnapshots, type Snapshots } from './assemble-snapshots';
 
 /** What the library stands on. */
 export interface SandboxParts {
   readonly store: SandboxStore;
+  readonly snapshotStore: SnapshotStore;
   readonly provider: SandboxProvider;
   readonly installation: InstallationView;
   readonly clock: Clock;
@@ -51,6 +54,7 @@ export interface Sandboxes {
   readonly ender: EndSandbox;
   readonly observer: ObserveSandbox;
   readonly provider: ProviderCalls;
+  readonly snapshots: Snapshots;
   readonly operations: readonly Operation[];
 }
 
@@ -65,6 +69,7 @@ export function assembleSandboxes(config: Config, parts: SandboxParts): Sandboxe
   const executions = new RecordedExecution(store, observer, clock, ids, settings);
   const newId = () => newSandboxId((length) => random.bytes(length));
   const creation = new SettleCreation(store, provider, installation, ender, clock);
+  const snapshots = assembleSnapshots(config, parts, provider, access);
   const bodies = createBodySchemas(bodyLimits(config));
   return {
     create: new CreateSandbox(store, provider, installation, ender, settings, phases, newId),
@@ -75,6 +80,7 @@ export function assembleSandboxes(config: Config, parts: SandboxParts): Sandboxe
     ender,
     observer,
     provider,
+    snapshots,
     operations: [
       new CreateOperation(
         bodies.create,
@@ -87,6 +93,7 @@ export function assembleSandboxes(config: Config, parts: SandboxParts): Sandboxe
       new ExecOperation(bodies.exec, new AdmitExec(access, store, clock, settings), store, settings),
       new StatusOperation(bodies.status, access, settings),
       new TerminateOperation(bodies.terminate, access, store, ender, settings),
+      snapshots.operation,
     ],
   };
 }

@@ -17,12 +17,18 @@ import { SANDBOX_PROVIDER } from './application/ports/provider';
 import { SANDBOX_QUERIES } from './application/ports/sandbox-queries';
 import { SANDBOX_STORE, type SandboxStore } from './application/ports/sandbox-store';
 import { ProviderCalls } from './application/provider-calls';
+import { SNAPSHOT_STORE, type SnapshotStore } from './application/ports/snapshot-store';
+import { EndSnapshot } from './application/snapshots/end-snapshot';
+import { KeepSnapshots } from './application/snapshots/keep-snapshots';
+import { SnapshotCalls } from './application/snapshots/snapshot-calls';
+import { TakeSnapshot } from './application/snapshots/take-snapshot';
 import { SandboxStatus } from './application/sandbox-status';
 import { StopSandbox } from './application/stop-sandbox';
 import { TerminateSandbox } from './application/terminate-sandbox';
 import { assembleSandboxes, type Sandboxes } from './assemble';
 import { PgSandboxQueries } from './infrastructure/persistence/sandbox.queries';
 import { PgSandboxStore } from './infrastructure/persistence/sandbox.store';
+import { PgSnapshotStore } from './infrastructure/persistence/snapshot.store';
 import { createProvider } from './infrastructure/provider-factory';
 import { ProviderHealth } from './infrastructure/provider-health';
 import { AuditedRefusals } from './infrastructure/refusal-observer';
@@ -48,6 +54,10 @@ const PARTS: FactoryProvider[] = [
   part(EndSandbox, ({ ender }) => ender),
   part(StopSandbox, ({ stop }) => stop),
   part(ObserveSandbox, ({ observer }) => observer),
+  part(TakeSnapshot, ({ snapshots }) => snapshots.take),
+  part(KeepSnapshots, ({ snapshots }) => snapshots.keep),
+  part(EndSnapshot, ({ snapshots }) => snapshots.ender),
+  part(SnapshotCalls, ({ snapshots }) => snapshots.calls),
   part(ProviderCalls, ({ provider }) => provider),
   part(OperationRegistry, ({ operations }) => new OperationRegistry(operations)),
 ];
@@ -60,13 +70,15 @@ const PARTS: FactoryProvider[] = [
   providers: [
     { provide: SANDBOX_PROVIDER, inject: [CONFIG, PG_POOL], useFactory: createProvider },
     { provide: SANDBOX_STORE, useClass: PgSandboxStore },
+    { provide: SNAPSHOT_STORE, useClass: PgSnapshotStore },
     { provide: SANDBOX_QUERIES, useClass: PgSandboxQueries },
     {
       provide: SANDBOXES,
-      inject: [CONFIG, SANDBOX_STORE, SANDBOX_PROVIDER, InstallationService, CLOCK, IDS, RANDOM, AuditLog],
+      inject: [CONFIG, SANDBOX_STORE, SNAPSHOT_STORE, SANDBOX_PROVIDER, InstallationService, CLOCK, IDS, RANDOM, AuditLog],
       useFactory: (
         config: Config,
         store: SandboxStore,
+        snapshotStore: SnapshotStore,
         provider: SandboxProvider,
         installation: InstallationService,
         clock: Clock,
@@ -76,6 +88,7 @@ const PARTS: FactoryProvider[] = [
       ): Sandboxes =>
         assembleSandboxes(config, {
           store,
+          snapshotStore,
           provider,
           installation,
           clock,
@@ -96,7 +109,7 @@ const PARTS: FactoryProvider[] = [
     },
     ...PARTS,
   ],
-  exports: [...PARTS, SANDBOX_PROVIDER, SANDBOX_STORE, SANDBOX_QUERIES, PROVIDER_HEALTH],
+  exports: [...PARTS, SANDBOX_PROVIDER, SANDBOX_STORE, SNAPSHOT_STORE, SANDBOX_QUERIES, PROVIDER_HEALTH],
 })
 export class SandboxesModule implements OnApplicationShutdown {
   constructor(@Inject(SANDBOX_PROVIDER) private readonly provider: SandboxProvider) {}

@@ -24,6 +24,7 @@ const EXAMPLE_BODY: Readonly<Record<string, unknown>> = {
   'sandbox.exec': { sandbox_id: 'sb-0000000000000000000000', command: ['true'] },
   'sandbox.status': { sandbox_id: 'sb-0000000000000000000000' },
   'sandbox.terminate': { sandbox_id: 'sb-0000000000000000000000' },
+  'sandbox.snapshot': {},
   'credits.topup': { amount: '10000', token_sha256: '0'.repeat(64) },
 };
 /** What stands for a path's parameters where a free route must answer 200. */

@@ -156,7 +156,7 @@ describe('what the gateway says about itself', () => {
     it('shows each code somewhere, with a body', () => {
       const shown = new Set(listRoutes(gateway.app).flatMap(({ method, path }) => codesOf(method, path)));
       expect(onWire(Object.keys(ERRORS)).filter((code) => !shown.has(code))).toEqual([
-        ...['content_digest_required', 'content_digest_mismatch', 'body_incomplete', 'answer_too_large', 'not_supported_here'],
+        ...['content_digest_required', 'content_digest_mismatch', 'body_incomplete', 'answer_too_large'],
         'method_not_allowed',
       ]);
       for (const code of shown)
@@ -226,6 +226,7 @@ describe('what the gateway says about itself', () => {
         'api/v1/modal/sandbox/status',
         'api/v1/modal/sandbox/terminate',
         'v1/credits',
+        'v1/sandboxes/{sandbox_id}/snapshot',
       ].map((path) => `https://sell.example/${path}`),
     );
     const exec = discovery.items.find(({ resource }) => resource.endsWith('/exec'))!;

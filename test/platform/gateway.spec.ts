@@ -20,7 +20,7 @@ describe('the composed gateway', () => {
   const keyOf = async (role: StaffRole) =>
     gateway.app.get(StaffKeys).create({ name: role, role, lifetimeMs: DAY_MS, by: 'spec' });
 
-  it('sells five operations', () => {
+  it('sells these operations', () => {
     const priced = routes.flatMap(({ method, path, declaration }) =>
       declaration?.kind === 'priced' ? [`${method} ${path} ${declaration.operation}`] : [],
     );
@@ -30,6 +30,7 @@ describe('the composed gateway', () => {
       'POST /api/v1/modal/sandbox/status sandbox.status',
       'POST /api/v1/modal/sandbox/terminate sandbox.terminate',
       'POST /v1/credits credits.topup',
+      'POST /v1/sandboxes/:sandbox_id/snapshot sandbox.snapshot',
     ]);
   });
 

@@ -18,6 +18,7 @@ import { PgSandboxQueries } from '@tollbox/sandboxes/infrastructure/persistence/
 import { InstallationService } from '@tollbox/platform/installation/installation.service';
 import { assembleSandboxes, type Sandboxes } from '@tollbox/sandboxes/assemble';
 import { PgSandboxStore } from '@tollbox/sandboxes/infrastructure/persistence/sandbox.store';
+import { PgSnapshotStore } from '@tollbox/sandboxes/infrastructure/persistence/snapshot.store';
 import { systemIds, systemRandom } from '@tollbox/platform/clock/random';
 import { systemClock } from '@tollbox/platform/clock/clock';
 import { CONFIG, type Config } from '@tollbox/platform/config/config';
@@ -49,6 +50,7 @@ type AnyBody = SandboxesAnswer & SandboxDetailAnswer;
       useFactory: (config: Config, pool: Pool, installation: InstallationService) =>
         assembleSandboxes(config, {
           store: new PgSandboxStore(pool),
+          snapshotStore: new PgSnapshotStore(pool),
           provider,
           installation,
           clock: systemClock,

@@ -1,5 +1,6 @@
 import { SANDBOX_STATES, SANDBOX_TRANSITIONS } from '@tollbox/sandboxes/domain/sandbox-state';
 import { FINAL_STATES, LIVE_STATES } from '@tollbox/sandboxes/infrastructure/persistence/rows';
+import { SNAPSHOT_STATES, SNAPSHOT_TRANSITIONS } from '@tollbox/sandboxes/domain/snapshot';
 import { isFinal } from '@tollbox/sandboxes/domain/sandbox-state';
 import { randomUUID } from 'node:crypto';
 import { ScriptedProvider } from '../support/sandboxes/scripted-provider';
@@ -52,5 +53,38 @@ describe('the database and the domain agree on sandbox states', () => {
     await expect(world.query(`UPDATE sandboxes SET desired_state = 'running' WHERE id = $1`, [id])).rejects.toThrow('taken back');
     await expect(world.query(`UPDATE operations SET state = 'abandoned'`)).rejects.toThrow('append-only');
     await expect(world.query(`DELETE FROM sandbox_events`)).rejects.toThrow('append-only');
+  });
+});
+
+describe('the database and the domain agree on snapshot states', () => {
+  let world: World;
+  let sandboxId: string;
+  beforeAll(async () => {
+    world = await openWorld(new ScriptedProvider());
+    sandboxId = (await world.create()).answer.sandbox_id;
+  });
+  afterAll(() => world.close());
+
+  const insert = async (state: string): Promise<string> => {
+    const id = `sn-${randomUUID().replaceAll('-', '')}`;
+    await world.query(
+      `INSERT INTO snapshots (id, owner, sandbox_id, operation_id, provider, provider_ref, state, expires_at)
+       VALUES ($1, '0x1', $2, $3, 'container', 'image', $4, now())`,
+      [id, sandboxId, randomUUID(), state],
+    );
+    return id;
+  };
+
+  it('which may follow which', async () => {
+    for (const from of SNAPSHOT_STATES) {
+      for (const to of SNAPSHOT_STATES.filter((other) => other !== from)) {
+        const change = world.query('UPDATE snapshots SET state = $2 WHERE id = $1', [await insert(from), to]);
+        if (SNAPSHOT_TRANSITIONS[from].includes(to)) await change;
+        else await expect(change).rejects.toThrow('is not a legal change');
+      }
+    }
+    await expect(insert('lost')).rejects.toThrow('snapshots_state_known');
+    await expect(world.query(`UPDATE snapshots SET owner = '0x2'`)).rejects.toThrow('never change');
+    await expect(world.query('DELETE FROM snapshot_events')).rejects.toThrow('append-only');
   });
 });

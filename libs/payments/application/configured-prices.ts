@@ -11,6 +11,7 @@ export type PriceConfig = Pick<
   | 'PRICE_EXEC_ATOMIC'
   | 'PRICE_STATUS_ATOMIC'
   | 'PRICE_TERMINATE_ATOMIC'
+  | 'PRICE_SNAPSHOT_ATOMIC'
   | 'PRICE_TRANSACTION_FEE_ATOMIC'
   | 'CREDITS_MIN_TOPUP_ATOMIC'
 >;
@@ -35,6 +36,7 @@ export function configuredPrices(config: PriceConfig): PriceListContent {
       'sandbox.exec': flat(config.PRICE_EXEC_ATOMIC),
       'sandbox.status': flat(config.PRICE_STATUS_ATOMIC),
       'sandbox.terminate': flat(config.PRICE_TERMINATE_ATOMIC),
+      'sandbox.snapshot': flat(config.PRICE_SNAPSHOT_ATOMIC),
       'credits.topup': { kind: 'asked', least_atomic: config.CREDITS_MIN_TOPUP_ATOMIC.toString() },
     },
   };

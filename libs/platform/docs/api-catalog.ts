@@ -47,7 +47,17 @@ export class ApiCatalog {
       const operation = this.operations.get(declaration.operation);
       const terms = this.prices.termsFor(declaration.operation);
       const price = this.priceOf(declaration.operation);
-      return [{ method, path, url: `${baseUrl}${path}`, summary: declaration.summary, operation, terms, price }];
+      return [
+        {
+          method,
+          path,
+          url: `${baseUrl}${path.replace(/:(\w+)/g, '{$1}')}`,
+          summary: declaration.summary,
+          operation,
+          terms,
+          price,
+        },
+      ];
     });
   }
 

@@ -107,7 +107,8 @@ export class ProviderCalls {
     throw new ProviderError('unavailable', `sandbox ${sandbox.id} runs on ${sandbox.provider}, not on ${this.provider.name}`);
   }
 
-  private handleOf(sandbox: Sandbox): ProviderHandle {
+  /** @throws ProviderError for a sandbox that cannot be reached from here. */
+  handleOf(sandbox: Sandbox): ProviderHandle {
     this.refuseForeign(sandbox);
     if (sandbox.providerRef === null) throw new ProviderError('gone', `sandbox ${sandbox.id} has no provider object`);
     return { providerRef: sandbox.providerRef };
@@ -123,7 +124,11 @@ export class ProviderCalls {
 }
 
 /** Rejects with ProviderError `timeout` at the deadline, whether or not the work heeds its signal. */
-async function withinDeadline<T>(deadlineMs: number, action: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function withinDeadline<T>(
+  deadlineMs: number,
+  action: string,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const controller = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_resolve, reject) => {

@@ -1,7 +1,5 @@
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
-const LENGTH = 22;
-/** Bytes from here on are thrown away, so that every character is equally likely. */
-const UNBIASED_BELOW = 256 - (256 % ALPHABET.length);
+import { randomId } from './random-id';
+
 const PATTERN = /^sb-[A-Za-z0-9]{1,64}$/;
 
 /**
@@ -9,13 +7,7 @@ const PATTERN = /^sb-[A-Za-z0-9]{1,64}$/;
  * @param randomBytes gives that many bytes of a cryptographic generator.
  */
 export function newSandboxId(randomBytes: (length: number) => Uint8Array): string {
-  let id = '';
-  while (id.length < LENGTH) {
-    for (const byte of randomBytes(LENGTH)) {
-      if (byte < UNBIASED_BELOW && id.length < LENGTH) id += ALPHABET.charAt(byte % ALPHABET.length);
-    }
-  }
-  return `sb-${id}`;
+  return randomId('sb', randomBytes);
 }
 
 /** Whether a text could be an id at all; anything else belongs to no sandbox. */

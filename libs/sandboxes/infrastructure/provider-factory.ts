@@ -40,6 +40,7 @@ function createContainer(config: Config): Promise<SandboxProvider> {
     dockerHost: config.DOCKER_HOST,
     imageReferences: new Map(config.SANDBOX_IMAGES.map((image) => [image, config.SANDBOX_IMAGE_REFERENCES.get(image) ?? image])),
     pidsLimit: config.SANDBOX_PIDS_LIMIT,
+    maxSnapshotBytes: config.SNAPSHOT_MAX_MIB * 1_048_576,
     lifetimeMarginMs: 0, // the margin is in the lifetime that the provider is asked for
     onCleanupFailure: (error, name) => log.warn({ msg: `the container ${name} is left to the reaper`, err: error }),
   });

@@ -9,6 +9,7 @@ import { assembleSandboxes, type Sandboxes } from '@tollbox/sandboxes/assemble';
 import type { CreateAnswer } from '@tollbox/sandboxes/domain/answers';
 import type { SandboxOrder } from '@tollbox/sandboxes/domain/sandbox';
 import { PgSandboxStore } from '@tollbox/sandboxes/infrastructure/persistence/sandbox.store';
+import { PgSnapshotStore } from '@tollbox/sandboxes/infrastructure/persistence/snapshot.store';
 import { Pool, types } from 'pg';
 import { testDatabase, type TestDatabase } from '../stack';
 
@@ -22,6 +23,7 @@ export interface World {
   readonly pool: Pool;
   readonly database: TestDatabase;
   readonly store: PgSandboxStore;
+  readonly snapshotStore: PgSnapshotStore;
   readonly sandboxes: Sandboxes;
   readonly installationId: string;
   readonly refusals: { owner: string; sandboxId: string; operation: string }[];
@@ -57,6 +59,7 @@ export async function openWorld(provider: SandboxProvider, overrides: Record<str
     installationId,
   ]);
   const store = new PgSandboxStore(pool);
+  const snapshotStore = new PgSnapshotStore(pool);
   const world = { clockOffsetMs: 0 };
   const refusals: World['refusals'] = [];
   const lateSandboxes: string[] = [];
@@ -68,6 +71,7 @@ export async function openWorld(provider: SandboxProvider, overrides: Record<str
   const assemble = (settings: Config, over: SandboxProvider): Sandboxes =>
     assembleSandboxes(settings, {
       store,
+      snapshotStore,
       provider: over,
       installation,
       clock: { nowMs: () => Date.now() + world.clockOffsetMs },
@@ -86,6 +90,7 @@ export async function openWorld(provider: SandboxProvider, overrides: Record<str
     pool,
     database,
     store,
+    snapshotStore,
     sandboxes,
     installationId,
     refusals,

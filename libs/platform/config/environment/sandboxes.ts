@@ -64,6 +64,16 @@ export const sandboxesVariables = {
     1_048_576,
     'Bytes kept of stdout and of stderr, each; the rest is cut and flagged.',
   ),
+  SNAPSHOT_DEADLINE_MS: integer(1_000, 600_000, 60_000, 'Deadline of taking a snapshot.'),
+  SNAPSHOT_TTL_S: integer(60, 31_536_000, 604_800, 'How long a snapshot is kept when the buyer does not say, in seconds.'),
+  SNAPSHOT_MAX_TTL_S: integer(60, 31_536_000, 2_592_000, 'Longest time that a snapshot is kept, in seconds.'),
+  SNAPSHOT_MAX_PER_OWNER: integer(1, 100_000, 10, 'Snapshots that one wallet may keep.'),
+  SNAPSHOT_MAX_MIB: integer(
+    1,
+    1_048_576,
+    1_024,
+    'Most that a sandbox may have written for a snapshot, in MiB; container provider.',
+  ),
 
   DOCKER_HOST: z.string().default('unix:///var/run/docker.sock').describe('Docker-compatible engine of the container provider.'),
   ALLOW_SHARED_KERNEL: flag('1 lets a sandbox share the kernel of the host on Base mainnet.'),
