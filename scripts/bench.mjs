@@ -1,6 +1,6 @@
 // npm run bench: set up, build, then measure a stack of its own beside the raw container engine; `npm run bench -- payments`
 // measures payments beside the official x402 server, `npm run bench -- scale` the books at a million payments,
-// `npm run bench -- reaper` the reaper at 20,000 live sandboxes. See docs/performance.md.
+// `npm run bench -- reaper` the reaper at 20,000 live sandboxes, `npm run bench -- isolation` runc beside gVisor. See docs/performance.md.
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runNode } from './run-node.mjs';
@@ -10,7 +10,12 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 try {
   await setup();
   const [first, ...rest] = process.argv.slice(2);
-  const suites = { payments: 'payments/main.js', scale: 'scale/main.js', reaper: 'reaper/main.js' };
+  const suites = {
+    payments: 'payments/main.js',
+    scale: 'scale/main.js',
+    reaper: 'reaper/main.js',
+    isolation: 'isolation/main.js',
+  };
   const [program, args] = Object.hasOwn(suites, first) ? [suites[first], rest] : ['main.js', process.argv.slice(2)];
   process.exitCode = await runNode(path.join(root, 'dist', 'bench', program), args);
 } catch (error) {

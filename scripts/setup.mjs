@@ -1,5 +1,5 @@
 // Makes a clone ready to run: packages and compiled code; with --engine (npm run setup) also the container engine and
-// the sandbox image. Needs nothing but Node. Every step is skipped when its result is there already.
+// the sandbox image, with --gvisor (npm run setup:gvisor) also gVisor. Needs nothing but Node. Every step is skipped when its result is there already.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { accessSync, constants, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -122,9 +122,11 @@ export async function setup() {
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   try {
     await setup();
-    if (process.argv.includes('--engine')) {
+    const steps = { '--engine': 'prepare-engine.js', '--gvisor': 'prepare-gvisor.js' };
+    for (const [option, program] of Object.entries(steps)) {
+      if (!process.argv.includes(option) || process.exitCode) continue;
       const { runNode } = await import('./run-node.mjs');
-      process.exitCode = await runNode(at('dist', 'libs', 'devstack', 'prepare-engine.js'), []);
+      process.exitCode = await runNode(at('dist', 'libs', 'devstack', program), []);
     }
     if (!process.exitCode) say('done');
   } catch (error) {

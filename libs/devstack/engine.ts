@@ -2,10 +2,11 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { canInstallPackages, installPackages } from './debian-packages';
-import { OwnEngineLayout, engineDirectory, prepareOwnEngine } from './engine-config';
+import { OwnEngineLayout, OwnRuntime, engineDirectory, ownLayouts, prepareOwnEngine } from './engine-config';
 import { EngineKind, probeEngine, removeContainers } from './engine-client';
 import { errorCode } from './error-code';
 import { withFileLock } from './file-lock';
+import { gvisorProgram } from './gvisor';
 import { unmountBelow } from './mounts';
 import { delay, processStartTime, startProcess, waitUntilReady } from './processes';
 import { isAlive, listRuns, RecordedProcess, Run, writeAtomically } from './run-record';
@@ -64,54 +65,68 @@ export const ENGINE_HELP = `No container engine answers. Any one of these will d
   - Podman: start its service ("podman system service --time=0 unix:///run/podman/podman.sock" as root) or set DOCKER_HOST;
   - Debian or Ubuntu as root: "apt-get install podman runc catatonit netavark"; Tollbox starts its own service.`;
 
+export interface EngineWishes {
+  /** What our own engine, if it comes to that, starts sandboxes with. By default gVisor where it is set up, else runc. */
+  readonly ownRuntime?: OwnRuntime;
+}
+
 /**
  * A container engine: the one DOCKER_HOST names, a local socket that answers, or a Podman service of this clone's own
  * (as root), with storage and configuration that no other Podman here shares. Throws NoEngineError.
  */
-export async function findOrStartEngine(run: Run, log: (line: string) => void = () => undefined): Promise<Engine> {
+export async function findOrStartEngine(
+  run: Run,
+  log: (line: string) => void = () => undefined,
+  wishes: EngineWishes = {},
+): Promise<Engine> {
   const asked = process.env['DOCKER_HOST'];
   for (const dockerHost of [...(asked ? [asked] : []), ...givenSockets()]) {
     const kind = await probeEngine(dockerHost);
     if (kind !== null) return { dockerHost, kind, isOwn: false, stop: () => Promise.resolve() };
     if (dockerHost === asked) log(`DOCKER_HOST ${asked} does not answer; looking for another engine`);
   }
-  if (!(await ensurePodman(log))) throw new NoEngineError(ENGINE_HELP);
-  return startOwnEngine(run);
+  return startOwnEngine(run, log, wishes.ownRuntime ?? (gvisorProgram() === null ? 'runc' : 'runsc'));
 }
 
 const lockFile = (): string => path.join(engineDirectory(), 'lock');
-const serviceFile = (): string => path.join(engineDirectory(), 'service.json');
 
-function recordedService(): RecordedProcess | null {
-  if (!existsSync(serviceFile())) return null;
-  const service = JSON.parse(readFileSync(serviceFile(), 'utf8')) as RecordedProcess;
+function recordedService({ serviceFile }: OwnEngineLayout): RecordedProcess | null {
+  if (!existsSync(serviceFile)) return null;
+  const service = JSON.parse(readFileSync(serviceFile, 'utf8')) as RecordedProcess;
   return isAlive(service) ? service : null;
 }
+
+/** How many services of the own engine each run of this process holds; the last one back is the run's leave. */
+const held = new Map<string, number>();
 
 function isUsedByAnother(run: Run): boolean {
   return listRuns().some((record) => record.id !== run.id && record.usesOwnEngine && isAlive(record.supervisor));
 }
 
-async function startOwnEngine(run: Run): Promise<Engine> {
+/** The clone's own Podman, whatever else answers on this machine. Throws NoEngineError. */
+export async function startOwnEngine(run: Run, log: (line: string) => void, runtime: OwnRuntime): Promise<Engine> {
+  if (!(await ensurePodman(log))) throw new NoEngineError(ENGINE_HELP);
   return withFileLock(lockFile(), LOCK_TIMEOUT_MS, async () => {
-    const layout = prepareOwnEngine();
+    const layout = prepareOwnEngine(runtime);
     const dockerHost = `unix://${layout.socket}`;
-    const shared = isUsedByAnother(run);
+    const holds = held.get(run.id) ?? 0;
+    const shared = holds > 0 || isUsedByAnother(run);
+    held.set(run.id, holds + 1);
     run.setUsesOwnEngine(true);
     try {
-      if (recordedService() === null || (await probeEngine(dockerHost)) === null) await launchService(layout, dockerHost);
+      if (recordedService(layout) === null || (await probeEngine(dockerHost)) === null) await launchService(layout, dockerHost);
       // Nobody else is using this storage, so what is in it was left by a run that was killed.
       if (!shared) await removeContainers(dockerHost);
     } catch (error) {
-      await leaveOwnEngineLocked(run, layout);
+      await leaveOwnEngineLocked(run);
       throw error;
     }
-    return { dockerHost, kind: 'podman', isOwn: true, stop: () => leaveOwnEngine(run, layout) };
+    return { dockerHost, kind: 'podman', isOwn: true, stop: () => leaveOwnEngine(run) };
   });
 }
 
 async function launchService(layout: OwnEngineLayout, dockerHost: string): Promise<void> {
-  await endService();
+  await endService(layout);
   rmSync(layout.socket, { force: true });
   // It outlives the run that started it when another run of this clone still uses it.
   const service = await startProcess('podman', ['system', 'service', '--time=0', dockerHost], {
@@ -120,35 +135,42 @@ async function launchService(layout: OwnEngineLayout, dockerHost: string): Promi
     logFile: layout.logFile,
   });
   const startTime = processStartTime(service.pid);
-  if (startTime !== null) writeAtomically(serviceFile(), JSON.stringify({ name: 'engine', pid: service.pid, startTime }));
+  if (startTime !== null) writeAtomically(layout.serviceFile, JSON.stringify({ name: 'engine', pid: service.pid, startTime }));
   await waitUntilReady(service, 'the Podman service', READY_TIMEOUT_MS, async () => (await probeEngine(dockerHost)) !== null);
   service.child.unref();
 }
 
-async function leaveOwnEngine(run: Run, layout: OwnEngineLayout): Promise<void> {
-  await withFileLock(lockFile(), LOCK_TIMEOUT_MS, () => leaveOwnEngineLocked(run, layout));
+async function leaveOwnEngine(run: Run): Promise<void> {
+  await withFileLock(lockFile(), LOCK_TIMEOUT_MS, () => leaveOwnEngineLocked(run));
 }
 
-async function leaveOwnEngineLocked(run: Run, layout: OwnEngineLayout): Promise<void> {
+async function leaveOwnEngineLocked(run: Run): Promise<void> {
+  const holds = (held.get(run.id) ?? 1) - 1;
+  held.set(run.id, holds);
+  if (holds > 0) return;
   run.setUsesOwnEngine(false);
   if (isUsedByAnother(run)) return;
-  const dockerHost = `unix://${layout.socket}`;
-  if ((await probeEngine(dockerHost)) !== null) await removeContainers(dockerHost);
-  await endService();
-  await endMonitors(layout.graphRoot);
-  await unmountBelow([layout.graphRoot, layout.runRoot]); // Podman mounts its storage onto itself and leaves that behind
-  rmSync(layout.runRoot, { recursive: true, force: true });
+  const layouts = ownLayouts();
+  for (const { socket } of layouts) {
+    if ((await probeEngine(`unix://${socket}`)) !== null) await removeContainers(`unix://${socket}`);
+  }
+  for (const layout of layouts) await endService(layout);
+  for (const { graphRoot, runRoot } of layouts.slice(0, 1)) {
+    await endMonitors(graphRoot);
+    await unmountBelow([graphRoot, runRoot]); // Podman mounts its storage onto itself and leaves that behind
+    rmSync(runRoot, { recursive: true, force: true });
+  }
 }
 
-async function endService(): Promise<void> {
+async function endService(layout: OwnEngineLayout): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    const service = recordedService();
+    const service = recordedService(layout);
     if (service === null) break;
     process.kill(service.pid, signal);
     const deadline = Date.now() + STOP_GRACE_MS;
     while (isAlive(service) && Date.now() < deadline) await delay(25);
   }
-  rmSync(serviceFile(), { force: true });
+  rmSync(layout.serviceFile, { force: true });
 }
 
 /**

@@ -45,13 +45,32 @@ export class NoImageError extends Error {
 
 /**
  * Makes sure that the engine has the image that is sold as `python:3.11` and returns the value of
- * SANDBOX_IMAGE_REFERENCES that says what it is called there. Present, else pulled, else built from Debian's packages.
+ * SANDBOX_IMAGE_REFERENCES that says what it is called there. Present, else copied from a `donor`, else pulled, else built
+ * from Debian's packages.
  */
-export async function ensureSandboxImage(engine: Engine, run: Run, log: (line: string) => void): Promise<string> {
+export async function ensureSandboxImage(
+  engine: Engine,
+  run: Run,
+  log: (line: string) => void,
+  donor: Engine | null = null,
+): Promise<string> {
   return withFileLock(path.join(engineDirectory(), 'image.lock'), LOCK_TIMEOUT_MS, async () => {
     const present = await findPresent(engine);
-    return `${SOLD_NAME}=${present ?? (await obtain(engine, run, log))}`;
+    const copied = present === null && donor !== null ? await copy(donor, engine) : null;
+    return `${SOLD_NAME}=${present ?? copied ?? (await obtain(engine, run, log))}`;
   });
+}
+
+/** Takes the image over from an engine that has it; null when it has none. */
+async function copy(donor: Engine, engine: Engine): Promise<string | null> {
+  const reference = await findPresent(donor);
+  if (reference === null) return null;
+  const image = await engineClient(donor.dockerHost).getImage(reference).get();
+  const answer = await engineClient(engine.dockerHost).loadImage(image);
+  for await (const chunk of answer) {
+    if (String(chunk).includes('"error"')) throw new Error(`the engine refused the image: ${String(chunk)}`);
+  }
+  return findPresent(engine);
 }
 
 async function findPresent(engine: Engine): Promise<string | null> {

@@ -3,14 +3,17 @@ import {
   type ContainerProviderOptions,
   createContainerProvider,
 } from '@tollbox/sandboxes/infrastructure/container/container.provider';
-import { testEngine } from '../support/stack';
+import { testEngine, type TestRuntime } from '../support/stack';
 
 /** The image that every spec uses, as it is sold. */
 export const IMAGE = 'python:3.11';
 
 /** The provider over the engine of the test run, as a gateway would make it. */
-export function testContainerProvider(options: Partial<ContainerProviderOptions> = {}): Promise<ContainerProvider> {
-  const { dockerHost, imageReferenceMap } = testEngine();
+export function testContainerProvider(
+  options: Partial<ContainerProviderOptions> = {},
+  runtime: TestRuntime = 'default',
+): Promise<ContainerProvider> {
+  const { dockerHost, imageReferenceMap } = testEngine(runtime);
   return createContainerProvider({
     dockerHost,
     imageReferences: imageReferenceMap,

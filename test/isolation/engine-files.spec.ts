@@ -1,11 +1,12 @@
 import type { ContainerProvider } from '@tollbox/sandboxes/infrastructure/container/container.provider';
+import { testRuntimes } from '../support/stack';
 import { Inside, patient, testContainerProvider } from './inside';
 
 /** The engine itself opens some files of a sandbox; code inside must not be able to trap it there. */
-describe('code in a sandbox cannot trap the engine', () => {
+describe.each(testRuntimes())('code in a sandbox cannot trap the engine, %s runtime', (runtime) => {
   let provider: ContainerProvider;
   beforeAll(async () => {
-    provider = await testContainerProvider();
+    provider = await testContainerProvider({}, runtime);
   });
   afterAll(async () => {
     await provider.close();

@@ -4,10 +4,10 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { testEngine } from '../support/stack';
+import { testEngine, testRuntimes } from '../support/stack';
 import { Inside, testContainerProvider } from './inside';
 
-describe('code in a sandbox does not see the host', () => {
+describe.each(testRuntimes())('code in a sandbox does not see the host, %s runtime', (runtime) => {
   const secret = `secret-${randomUUID()}`;
   const marker = `${424_000_000 + Math.floor(Math.random() * 1_000_000)}`;
   let directory: string;
@@ -19,7 +19,7 @@ describe('code in a sandbox does not see the host', () => {
     directory = mkdtempSync(path.join(tmpdir(), 'tollbox-host-'));
     writeFileSync(path.join(directory, 'secret.txt'), secret, { mode: 0o666 });
     hostProcess = spawn('sleep', [marker], { stdio: 'ignore' });
-    provider = await testContainerProvider();
+    provider = await testContainerProvider({}, runtime);
     inside = await Inside.open(provider);
   });
 
@@ -33,7 +33,7 @@ describe('code in a sandbox does not see the host', () => {
   it('has none of the host paths: clone, temporary files, the engine socket', async () => {
     const hostPaths = [process.cwd(), __filename, directory, path.join(directory, 'secret.txt'), process.execPath];
     const sockets = [
-      testEngine().dockerHost.replace('unix://', ''),
+      testEngine(runtime).dockerHost.replace('unix://', ''),
       '/var/run/docker.sock',
       '/run/docker.sock',
       '/run/podman/podman.sock',

@@ -1,13 +1,16 @@
 import type { ContainerProvider } from '@tollbox/sandboxes/infrastructure/container/container.provider';
+import { ProviderError } from '@tollbox/sandboxes/application/ports/provider';
 import { eventually } from '../contract/provider-contract';
+import { connectEngine } from '@tollbox/sandboxes/infrastructure/container/engine-connection';
+import { testEngine, testRuntimes } from '../support/stack';
 import { Inside, patient, testContainerProvider } from './inside';
 
-describe('code in a sandbox stays within what was bought', () => {
+describe.each(testRuntimes())('code in a sandbox stays within what was bought, %s runtime', (runtime) => {
   let provider: ContainerProvider;
   let neighbour: Inside;
 
   beforeAll(async () => {
-    provider = await testContainerProvider();
+    provider = await testContainerProvider({}, runtime);
     neighbour = await Inside.open(provider);
   });
 
@@ -18,46 +21,69 @@ describe('code in a sandbox stays within what was bought', () => {
 
   const neighbourWorks = async () => expect(await neighbour.run(['echo', 'fine'])).toMatchObject({ returncode: 0 });
 
-  describe('memory', () => {
-    let inside: Inside;
-    beforeAll(async () => (inside = await Inside.open(provider, { memoryMiB: 128 })));
-    afterAll(() => inside.close());
+  const isSharedKernel = () => provider.capabilities().isolation === 'shared-kernel';
 
-    it.each([
-      ['anonymous memory', 'held = []\nfor _ in range(64): held.append(bytearray(b"x" * (8 << 20)))\nprint("held everything")'],
-      [
-        'files in memory',
-        'with open("/dev/shm/big", "wb") as f:\n    for _ in range(64): f.write(b"x" * (8 << 20))\nprint("held everything")',
-      ],
-      [
-        'many processes',
-        'import os, time\nfor _ in range(8):\n    if os.fork() == 0:\n        held = bytearray(b"x" * (64 << 20)); time.sleep(2); os._exit(0)\nprint(sum(os.wait()[1] == 0 for _ in range(8)))',
-      ],
-    ])('cannot hold four times its size as %s', async (_, script) => {
-      const result = await inside.run(['python3', '-c', script]);
-      const held = result.stdout.toString().trim();
-      expect(held).not.toBe('held everything');
-      if (held !== '') expect(Number(held)).toBeLessThan(2);
-      expect(result.timedOut).toBe(false);
+  /** How a script ended that gVisor may end together with its whole sandbox. */
+  const outcomeOf = async (inside: Inside, script: string, timeoutMs = 30_000) => {
+    try {
+      return await inside.run(['python3', '-c', script], timeoutMs);
+    } catch (error) {
+      if (error instanceof ProviderError && error.kind === 'gone') return 'the sandbox ended';
+      throw error;
+    }
+  };
+
+  it.each([
+    ['anonymous memory', 'held = []\nfor _ in range(64): held.append(bytearray(b"x" * (8 << 20)))\nprint("held everything")'],
+    [
+      'files in memory',
+      'with open("/dev/shm/big", "wb") as f:\n    for _ in range(64): f.write(b"x" * (8 << 20))\nprint("held everything")',
+    ],
+    [
+      'many processes, after it raised the limits that it can reach',
+      `import glob, os, time
+for path in glob.glob('/sys/fs/cgroup/**/memory.limit_in_bytes', recursive=True) + glob.glob('/sys/fs/cgroup/**/memory.max', recursive=True):
+    try: open(path, 'w').write('8589934592')
+    except OSError: pass
+for _ in range(8):
+    if os.fork() == 0:
+        held = bytearray(b"x" * (64 << 20)); time.sleep(2); os._exit(0)
+print(sum(os.wait()[1] == 0 for _ in range(8)))`,
+    ],
+  ])('cannot hold four times its memory as %s', async (_, script) => {
+    const inside = await Inside.open(provider, { memoryMiB: 128 });
+    try {
+      const result = await outcomeOf(inside, script);
+      if (result === 'the sandbox ended') {
+        const state = await eventually(
+          () => provider.inspect(inside.handle, patient()),
+          ({ kind }) => kind === 'ended',
+        );
+        expect([isSharedKernel(), state]).toEqual([false, { kind: 'ended', returncode: 137, outOfMemory: true }]);
+      } else {
+        const held = result.stdout.toString().trim();
+        expect(held).not.toBe('held everything');
+        if (held !== '') expect(Number(held)).toBeLessThan(2);
+        expect(result.timedOut).toBe(false);
+        if (isSharedKernel()) expect(await provider.inspect(inside.handle, patient())).toEqual({ kind: 'running' });
+      }
       await neighbourWorks();
-      if (provider.engine.isolation === 'shared-kernel')
-        expect(await inside.provider.inspect(inside.handle, patient())).toEqual({ kind: 'running' });
-    });
+    } finally {
+      await inside.close();
+    }
   });
 
   it('gets no more CPU time than its share', async () => {
     const inside = await Inside.open(provider, { cpuMillis: 500 });
     try {
-      const script = `
-start = time.monotonic()
-for _ in range(4):
-    if os.fork() == 0:
-        while time.monotonic() - start < 3: pass
-        os._exit(0)
-for _ in range(4): os.wait()
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-answer((used.ru_utime + used.ru_stime) / (time.monotonic() - start))`;
-      const share = await inside.python<number>(script);
+      const container = connectEngine(testEngine(runtime).dockerHost).getContainer(inside.handle.providerRef);
+      // The host's own count: what a guest kernel says of its processes is its own idea.
+      const usedNs = async () => (await container.stats({ stream: false })).cpu_stats.cpu_usage.total_usage;
+      const burn =
+        'import os, time\nfor _ in range(3): os.fork()\nend = time.monotonic() + 3\nwhile time.monotonic() < end: pass';
+      const before = { ns: await usedNs(), at: performance.now() };
+      await inside.run(['python3', '-c', burn]);
+      const share = ((await usedNs()) - before.ns) / 1e6 / (performance.now() - before.at);
       expect(share).toBeLessThan(0.5 * 1.25);
       expect(share).toBeGreaterThan(0);
     } finally {
@@ -66,9 +92,30 @@ answer((used.ru_utime + used.ru_stime) / (time.monotonic() - start))`;
   });
 
   describe('processes', () => {
-    it('stops at its limit, and works again when they are gone', async () => {
+    it('can be as many as were bought', async () => {
+      const inside = await Inside.open(provider, { memoryMiB: 512 });
+      try {
+        const script = `
+import subprocess
+held = [subprocess.Popen(['sleep', '60']) for _ in range(200)]
+for one in held: one.kill(); one.wait()
+print(len(held))`;
+        const { stdout, returncode } = await inside.run(['python3', '-c', script]);
+        expect([stdout.toString(), returncode]).toEqual(['200\n', 0]);
+      } finally {
+        await inside.close();
+      }
+    });
+
+    it('stop at their limit; on a shared kernel the sandbox works again when they are gone', async () => {
       const inside = await Inside.open(provider);
       try {
+        if (!isSharedKernel()) {
+          const bomb = 'import os, time\nfor _ in range(5000):\n    if os.fork() == 0: time.sleep(60)\nprint("never")';
+          expect(await outcomeOf(inside, bomb)).toBe('the sandbox ended');
+          await neighbourWorks();
+          return;
+        }
         const script = `
 children = []
 try:
@@ -95,13 +142,33 @@ answer([stopped, len(children)])`;
     it('holds a fork bomb that left its process group: neighbours work and the sandbox can be ended', async () => {
       const inside = await Inside.open(provider);
       const bomb = 'import os\nos.setsid()\nwhile True:\n    try: os.fork()\n    except OSError: pass';
-      const result = await inside.run(['python3', '-c', bomb], 1_500);
-      expect(result.timedOut).toBe(true);
+      const result = await outcomeOf(inside, bomb, 1_500);
+      if (result === 'the sandbox ended') expect(isSharedKernel()).toBe(false);
+      else expect(result.timedOut).toBe(true);
       await neighbourWorks();
       await inside.close();
       expect(await provider.inspect(inside.handle, patient())).toEqual({ kind: 'not_found' });
       await neighbourWorks();
     });
+  });
+
+  it('makes only itself wait when it floods its output', async () => {
+    const flood = await provider.exec(neighbour.handle, ['yes'], { timeoutMs: 1_500 }, patient());
+    await neighbourWorks();
+    expect(await flood.exit).toEqual({ returncode: 137, timedOut: true });
+    await neighbourWorks();
+  });
+
+  it('opens no more files than its limit, and the others open theirs', async () => {
+    const script = `
+held = []
+def hold():
+    while len(held) < 100000: held.append(os.open('/dev/null', os.O_RDONLY))
+answer([attempt(hold), len(held)])`;
+    const [how, count] = await neighbour.python<[string, number]>(script);
+    expect(how).toBe('EMFILE');
+    expect(count).toBeLessThan(8_193);
+    await neighbourWorks();
   });
 
   it('writes no core dump', async () => {

@@ -3,6 +3,8 @@ export const ENV = {
   applicationDatabaseUrl: 'TOLLBOX_TEST_APPLICATION_DATABASE_URL',
   databaseAdminUrl: 'TOLLBOX_TEST_DATABASE_ADMIN_URL',
   dockerHost: 'TOLLBOX_TEST_DOCKER_HOST',
+  /** The engine that runs sandboxes with gVisor; not set where gVisor cannot be had. */
+  gvisorDockerHost: 'TOLLBOX_TEST_GVISOR_DOCKER_HOST',
   imageReferences: 'TOLLBOX_TEST_SANDBOX_IMAGE_REFERENCES',
 } as const;
 

@@ -1,9 +1,11 @@
 import { createApplicationLogin } from '@tollbox/devstack/application-login';
 import { devContracts } from '@tollbox/devstack/contracts';
-import { findOrStartEngine } from '@tollbox/devstack/engine';
+import { Engine, findOrStartEngine, NoEngineError, startOwnEngine } from '@tollbox/devstack/engine';
+import { ensureGvisor, NoGvisorError } from '@tollbox/devstack/gvisor';
 import { ensureSandboxImage } from '@tollbox/devstack/image';
 import { createTemplateDatabase } from '@tollbox/devstack/migrate';
 import { startPostgres } from '@tollbox/devstack/postgres';
+import { proveGvisor } from '@tollbox/devstack/prove-gvisor';
 import { ensurePython } from '@tollbox/devstack/python';
 import { clearDeadRun, deadRuns, forgetRun, Run } from '@tollbox/devstack/run-record';
 import { ENV, TEMPLATE_DATABASE } from './env';
@@ -25,9 +27,25 @@ export default async function globalSetup(): Promise<void> {
   process.env[ENV.databaseAdminUrl] = postgres.url('postgres');
   const log = (line: string) => process.stderr.write(`${line}\n`);
   await ensurePython(log);
-  const engine = await findOrStartEngine(run, log);
+  const engine = await findOrStartEngine(run, log, { ownRuntime: 'runc' });
   keepForTeardown(() => engine.stop());
   process.env[ENV.dockerHost] = engine.dockerHost;
   process.env[ENV.imageReferences] = await ensureSandboxImage(engine, run, log);
+  await startGvisorEngine(run, engine, log);
   await devContracts(); // compiled once here, read from the cache by every worker
+}
+
+/** A second service beside the engine, which runs sandboxes with gVisor; where that cannot be, the reason is printed. */
+async function startGvisorEngine(run: Run, engine: Engine, log: (line: string) => void): Promise<void> {
+  try {
+    await ensureGvisor(log);
+    const gvisor = await startOwnEngine(run, log, 'runsc');
+    keepForTeardown(() => gvisor.stop());
+    const references = await ensureSandboxImage(gvisor, run, log, engine);
+    await proveGvisor(gvisor, references.split('=')[1] ?? '');
+    process.env[ENV.gvisorDockerHost] = gvisor.dockerHost;
+  } catch (error) {
+    if (!(error instanceof NoGvisorError || error instanceof NoEngineError)) throw error;
+    log(`suites with gVisor: not run: ${error.message.split('\n')[0]}`);
+  }
 }

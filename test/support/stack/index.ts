@@ -65,9 +65,16 @@ export interface TestEngine {
   readonly imageReferenceMap: ReadonlyMap<string, string>;
 }
 
+export type TestRuntime = 'default' | 'gvisor';
+
+/** The engines that suites about containers run against: the one of the test run, and gVisor's where it can be had. */
+export const testRuntimes = (): readonly TestRuntime[] =>
+  process.env[ENV.gvisorDockerHost] === undefined ? ['default'] : ['default', 'gvisor'];
+
 /** The container engine of the test run, which has the image that is sold as `python:3.11`. */
-export function testEngine(): TestEngine {
+export function testEngine(runtime: TestRuntime = 'default'): TestEngine {
   const imageReferences = fromGlobalSetup(ENV.imageReferences);
   const [sold = '', reference = ''] = imageReferences.split('=');
-  return { dockerHost: fromGlobalSetup(ENV.dockerHost), imageReferences, imageReferenceMap: new Map([[sold, reference]]) };
+  const dockerHost = fromGlobalSetup(runtime === 'gvisor' ? ENV.gvisorDockerHost : ENV.dockerHost);
+  return { dockerHost, imageReferences, imageReferenceMap: new Map([[sold, reference]]) };
 }

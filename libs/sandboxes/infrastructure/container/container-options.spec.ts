@@ -65,7 +65,7 @@ describe('containerOptions', () => {
   it('gives gVisor its runtime and the processes that it counts as its own', () => {
     const { HostConfig } = containerOptions({ ...plan, runtime: 'runsc', isGvisor: true });
     expect(HostConfig).toMatchObject({ Runtime: 'runsc', PidsLimit: 1_024 });
-    expect(containerOptions({ ...plan, isGvisor: true, pidsLimit: 4_096 }).HostConfig?.PidsLimit).toBe(4_096);
+    expect(containerOptions({ ...plan, isGvisor: true, pidsLimit: 1_000 }).HostConfig?.PidsLimit).toBe(3_000);
   });
 
   it('says the number of processes to Podman, which asks for too many by itself', () => {

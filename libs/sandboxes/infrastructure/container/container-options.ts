@@ -15,8 +15,12 @@ export const EXEC_ENVIRONMENT: readonly string[] = ['HOME=/root'];
 const TIMER_USER = '65534:65534';
 
 const MIB = 1024 * 1024;
-/** gVisor counts its own threads as processes of the sandbox; with fewer than this it ends the whole sandbox. */
+/**
+ * gVisor counts its own threads as processes of the sandbox, two for each process inside and some forty beside them, and ends
+ * the whole sandbox when they reach the limit.
+ */
 const GVISOR_MIN_PIDS = 1_024;
+const GVISOR_PIDS_PER_PROCESS = 3;
 const OPEN_FILES = { soft: 4_096, hard: 8_192 };
 /** Podman asks for 1048576 processes when nobody says a number, which a service without CAP_SYS_RESOURCE cannot give. */
 const PODMAN_PROCESSES = 8_192;
@@ -64,7 +68,7 @@ function hostConfig(plan: ContainerPlan): EngineHostConfig {
     MemorySwap: memory, // memory and swap together: no swap
     OomKillDisable: false,
     NanoCpus: plan.spec.cpuMillis * 1_000_000,
-    PidsLimit: plan.isGvisor ? Math.max(plan.pidsLimit, GVISOR_MIN_PIDS) : plan.pidsLimit,
+    PidsLimit: plan.isGvisor ? Math.max(plan.pidsLimit * GVISOR_PIDS_PER_PROCESS, GVISOR_MIN_PIDS) : plan.pidsLimit,
     ShmSize: Math.min(memory / 4, 64 * MIB),
     Ulimits: [
       { Name: 'core', Soft: 0, Hard: 0 },

@@ -17,6 +17,8 @@ const CODE_LIMIT_MS = 5_000;
 const SANDBOX_END_POLLS_MS: readonly number[] = [0, 40, 120];
 /** What engines give a command that its container was no longer there for; programs give them too. */
 const UNSTARTED_CODES: ReadonlySet<number> = new Set([126, 127, 255]);
+/** What gVisor's runtime gives a command that ended with its sandbox. */
+const LOST_WITH_SANDBOX = 128;
 
 interface ExecState {
   readonly isRunning: boolean;
@@ -152,7 +154,7 @@ class ContainerProcess {
    * engine can record the end of a command a moment before the end of the sandbox.
    */
   private async refuseWhenSandboxEnded(returncode: number): Promise<void> {
-    const wasKilled = returncode === KILLED || returncode < 0;
+    const wasKilled = returncode === KILLED || returncode === LOST_WITH_SANDBOX || returncode < 0;
     if (!wasKilled && !UNSTARTED_CODES.has(returncode)) return;
     for (const waitMs of wasKilled ? SANDBOX_END_POLLS_MS : [0]) {
       await pause(waitMs, this.over.signal);
