@@ -45,15 +45,20 @@ const ENGINE_PACKAGES: readonly (readonly [string, readonly string[]])[] = [
   ['podman', ['/usr/bin/podman']],
   ['runc', ['/usr/sbin/runc', '/usr/bin/runc']],
   ['catatonit', ['/usr/bin/catatonit']],
+  ['nftables', ['/usr/sbin/nft']],
+  ['iproute2', ['/usr/sbin/ip', '/sbin/ip', '/usr/bin/ip']],
   ['netavark', ['/usr/lib/podman/netavark', '/usr/libexec/podman/netavark']],
 ];
+
+/** Without these the engine runs, and sandboxes have no network. */
+const NETWORK_PACKAGES = new Set(['nftables', 'iproute2']);
 
 /** Makes Podman and its parts present, by the distribution's packages where that is allowed; false where it is not. */
 async function ensurePodman(log: (line: string) => void): Promise<boolean> {
   if (process.getuid?.() !== 0) return false;
   const missing = ENGINE_PACKAGES.filter(([, files]) => !files.some((file) => existsSync(file))).map(([name]) => name);
   if (missing.length === 0) return true;
-  if (!canInstallPackages()) return false;
+  if (!canInstallPackages()) return missing.every((name) => NETWORK_PACKAGES.has(name));
   log('no container engine answers');
   await installPackages(missing, log);
   return true;
@@ -63,7 +68,7 @@ export const ENGINE_HELP = `No container engine answers. Any one of these will d
   - Docker: install and start it (https://docs.docker.com/engine/install), and let this user reach its socket
     (usually: membership in the group "docker"), or set DOCKER_HOST;
   - Podman: start its service ("podman system service --time=0 unix:///run/podman/podman.sock" as root) or set DOCKER_HOST;
-  - Debian or Ubuntu as root: "apt-get install podman runc catatonit netavark"; Tollbox starts its own service.`;
+  - Debian or Ubuntu as root: "apt-get install podman runc catatonit netavark nftables iproute2"; Tollbox starts its own service.`;
 
 export interface EngineWishes {
   /** What our own engine, if it comes to that, starts sandboxes with. By default gVisor where it is set up, else runc. */

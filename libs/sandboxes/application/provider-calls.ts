@@ -77,6 +77,11 @@ export class ProviderCalls {
     return withinDeadline(deadlineMs, 'files', (signal) => work(files, handle, signal));
   }
 
+  /** Finishes what a dead create left undone. */
+  async complete(handle: ProviderHandle): Promise<void> {
+    await withinDeadline(this.settings.createDeadlineMs, 'complete', async (signal) => this.provider.complete?.(handle, signal));
+  }
+
   async inspect(sandbox: Sandbox): Promise<ProviderState> {
     const handle = this.handleOf(sandbox);
     return withinDeadline(this.settings.inspectDeadlineMs, 'inspect', (signal) => this.provider.inspect(handle, signal));

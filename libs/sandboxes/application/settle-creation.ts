@@ -91,7 +91,9 @@ export class SettleCreation {
       const [object] = listed;
       if (object === undefined || listed.length > 1) return null;
       const state = await this.provider.inspect({ ...sandbox, providerRef: object.providerRef });
-      return state.kind === 'running' ? object.providerRef : null;
+      if (state.kind !== 'running') return null;
+      await this.provider.complete(object);
+      return object.providerRef;
     } catch (error) {
       if (error instanceof ProviderError) return null;
       throw error;

@@ -3,6 +3,7 @@ import { ConfigurationError, type Config } from '@tollbox/platform/config/config
 import type { Pool } from 'pg';
 import type { SandboxProvider } from '../application/ports/provider';
 import { createContainerProvider } from './container/container.provider';
+import type { NetworkSettings } from './container/network/sandbox-networks';
 import { createModalProvider } from './modal/modal-provider';
 import { SharedPace } from './persistence/shared-pace';
 
@@ -41,9 +42,18 @@ function createContainer(config: Config): Promise<SandboxProvider> {
     imageReferences: new Map(config.SANDBOX_IMAGES.map((image) => [image, config.SANDBOX_IMAGE_REFERENCES.get(image) ?? image])),
     pidsLimit: config.SANDBOX_PIDS_LIMIT,
     maxSnapshotBytes: config.SNAPSHOT_MAX_MIB * 1_048_576,
+    ...(config.SANDBOX_NETWORK === 'off' ? {} : { network: networkSettings(config) }),
     lifetimeMarginMs: 0, // the margin is in the lifetime that the provider is asked for
     onCleanupFailure: (error, name) => log.warn({ msg: `the container ${name} is left to the reaper`, err: error }),
   });
+}
+
+function networkSettings(config: Config): NetworkSettings {
+  return {
+    pool: config.SANDBOX_NETWORK_POOL,
+    allowedRanges: config.SANDBOX_NETWORK_ALLOWED_RANGES,
+    dnsServers: config.SANDBOX_DNS_SERVERS,
+  };
 }
 
 function createModal(config: Config, pool: Pool): SandboxProvider {

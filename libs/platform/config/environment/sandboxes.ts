@@ -44,6 +44,21 @@ export const sandboxesVariables = {
     15_000,
     'The provider ends a sandbox by itself this long after its sold lifetime.',
   ),
+  SANDBOX_NETWORK: z
+    .enum(['auto', 'off'])
+    .default('auto')
+    .describe(
+      '`auto` sells sandboxes with a network where the engine and this host can hold them to it; `off` sells none on the container engine.',
+    ),
+  SANDBOX_NETWORK_POOL: z
+    .cidrv4()
+    .default('198.19.0.0/16')
+    .refine((range) => Number(range.split('/')[1]) >= 16 && Number(range.split('/')[1]) <= 24, 'a range from /24 to /16')
+    .describe('IPv4 range for the addresses of container sandboxes, /24 to /16; nothing else on the host may use it.'),
+  SANDBOX_DNS_SERVERS: ranges(
+    '1.1.1.1,8.8.8.8',
+    'Name servers that a container sandbox with a network is told, comma-separated addresses.',
+  ),
   SANDBOX_NETWORK_MAX_CIDRS: integer(1, 1_000, 32, 'Ranges in the network allow-list of one sandbox.'),
   SANDBOX_NETWORK_MAX_DOMAINS: integer(1, 1_000, 32, 'Domains in the network allow-list of one sandbox.'),
   SANDBOX_NETWORK_ALLOWED_RANGES: ranges(

@@ -125,6 +125,8 @@ export interface SandboxProvider {
   capabilities(): ProviderCapabilities;
   /** Rejects `timeout` when it is not known whether the provider object exists. */
   create(spec: SandboxSpec, signal: AbortSignal): Promise<CreatedSandbox>;
+  /** Finishes what a create that died may have left undone of a sandbox that runs; absent where nothing can be. Safe to repeat. */
+  complete?(handle: ProviderHandle, signal: AbortSignal): Promise<void>;
   /** Rejects `gone` when the sandbox has ended. argv is executed as it is, never through a shell. */
   exec(handle: ProviderHandle, argv: readonly string[], options: ExecOptions, signal: AbortSignal): Promise<ProviderProcess>;
   inspect(handle: ProviderHandle, signal: AbortSignal): Promise<ProviderState>;

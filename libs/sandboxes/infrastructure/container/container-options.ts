@@ -3,6 +3,8 @@ import type { SandboxSpec } from '../../application/ports/provider';
 
 export const LABEL_INSTALLATION = 'tollbox.installation';
 export const LABEL_SANDBOX = 'tollbox.sandbox';
+/** The network that was ordered, as JSON: a create that died before it was there can be finished. */
+export const LABEL_NETWORK = 'tollbox.network';
 export const LABEL_CREATED_AT = 'tollbox.created-at';
 
 /**
@@ -96,6 +98,7 @@ export function containerOptions(plan: ContainerPlan): ContainerCreateOptions {
       [LABEL_INSTALLATION]: spec.installationId,
       [LABEL_SANDBOX]: spec.sandboxId,
       [LABEL_CREATED_AT]: plan.createdAt.toISOString(),
+      ...(spec.network === undefined ? {} : { [LABEL_NETWORK]: JSON.stringify(spec.network) }),
     },
     HostConfig: hostConfig(plan),
   };

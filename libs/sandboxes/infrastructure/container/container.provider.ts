@@ -3,6 +3,7 @@ import {
   type CreatedSandbox,
   type ExecOptions,
   type ListedSandbox,
+  type NetworkOrder,
   type ProviderCapabilities,
   ProviderError,
   type ProviderFeature,
@@ -12,14 +13,16 @@ import {
   type SandboxProvider,
   type SandboxSpec,
 } from '../../application/ports/provider';
-import { containerName, containerOptions, LABEL_INSTALLATION, LABEL_SANDBOX } from './container-options';
+import { containerName, containerOptions, LABEL_INSTALLATION, LABEL_NETWORK, LABEL_SANDBOX } from './container-options';
 import { startCommand } from './container-process';
 import { ContainerSnapshots } from './container-snapshots';
 import { checkDeadline, deadlinePassed, pause, withinDeadline } from './deadline';
 import { connectEngine } from './engine-connection';
 import { isBrokenConnection, isUnknownContainer, toProviderError } from './engine-errors';
 import { askEngine, type EngineFacts } from './engine-facts';
-import { writeFixedFiles } from './fixed-files';
+import { withResolver, writeFixedFiles } from './fixed-files';
+import { findSandboxNetworks } from './network/find-sandbox-networks';
+import type { NetworkSettings, SandboxNetworks } from './network/sandbox-networks';
 import { writeSeccompFile } from './seccomp-file';
 import { SECCOMP_PROFILE_JSON } from './seccomp-profile';
 
@@ -42,6 +45,8 @@ export interface ContainerProviderOptions {
   readonly lifetimeMarginMs?: number;
   /** Most bytes of a snapshot: what a sandbox wrote over its image. Default 1 GiB. */
   readonly maxSnapshotBytes?: number;
+  /** How sandboxes get a network where this host can hold them to their policy; absent: none does. */
+  readonly network?: NetworkSettings;
   /** Told of a container that could not be removed after a failed create; the reaper finds it by its labels. */
   readonly onCleanupFailure?: (error: ProviderError, name: string) => void;
 }
@@ -74,6 +79,7 @@ export class ContainerProvider implements SandboxProvider {
     private readonly seccomp: string,
     private readonly fixedFiles: readonly string[],
     private readonly options: ContainerProviderOptions,
+    private readonly networks: SandboxNetworks | null,
   ) {
     // gVisor keeps what a sandbox writes to itself: the engine would commit an empty layer.
     if (engine.isolation === 'shared-kernel') this.snapshots = this.makeSnapshots();
@@ -82,6 +88,7 @@ export class ContainerProvider implements SandboxProvider {
   capabilities(): ProviderCapabilities {
     const features = new Set<ProviderFeature>([
       'network_none',
+      ...(this.networks === null ? [] : (['network_public', 'network_cidrs'] as const)),
       ...(this.snapshots === undefined ? [] : (['snapshots'] as const)),
     ]);
     return { isolation: this.engine.isolation, networkPolicy: 'none', gpu: false, features };
@@ -91,11 +98,27 @@ export class ContainerProvider implements SandboxProvider {
     checkDeadline(signal, 'create');
     const reference = spec.snapshotRef ?? this.options.imageReferences.get(spec.image);
     if (reference === undefined) throw new ProviderError('invalid', `image ${spec.image} is not sold`);
+    const { policy = 'none', domains = [] } = spec.network ?? {};
+    if (domains.length > 0 || (policy !== 'none' && this.networks === null))
+      throw new ProviderError('invalid', 'this engine cannot hold a sandbox to such a network');
     if (spec.gpu !== null) throw new ProviderError('invalid', 'the container provider has no GPU');
     // The requests are not cut off at the deadline: only their answers tell what there is to remove.
     const work = this.createAndStart(spec, reference, signal);
     this.keepUntilDone(work);
     return withinDeadline(work, signal, 'create');
+  }
+
+  /** Gives a sandbox whose create died on the way what is still lacking. */
+  async complete(handle: ProviderHandle, signal: AbortSignal): Promise<void> {
+    try {
+      const container = this.container(handle);
+      const { Id, Config } = await withinDeadline(container.inspect({ abortSignal: this.bounded(signal) }), signal, 'complete');
+      const order = Config.Labels[LABEL_NETWORK];
+      if (order === undefined) return;
+      await this.attachNetwork(this.docker.getContainer(Id), JSON.parse(order) as NetworkOrder, this.bounded(signal));
+    } catch (error) {
+      throw toProviderError(error, 'complete');
+    }
   }
 
   async exec(
@@ -180,6 +203,7 @@ export class ContainerProvider implements SandboxProvider {
     try {
       checkDeadline(signal, 'create');
       await container.start({ abortSignal: limit });
+      await this.attachNetwork(container, spec.network, limit);
       await this.checkImage(container, image.id, reference, limit);
       checkDeadline(signal, 'create');
     } catch (error) {
@@ -187,6 +211,15 @@ export class ContainerProvider implements SandboxProvider {
       throw toProviderError(error, 'start');
     }
     return { providerRef: container.id, imageDigest: image.digest };
+  }
+
+  /** A command can only run after this: what holds it is there first, and then the network. */
+  private async attachNetwork(container: Docker.Container, order: NetworkOrder | undefined, signal: AbortSignal): Promise<void> {
+    if (order === undefined || order.policy === 'none') return;
+    if (this.networks === null) throw new ProviderError('misconfigured', 'this process cannot give a sandbox its network');
+    const { State } = await container.inspect({ abortSignal: signal });
+    if (State.Pid === 0) throw new ProviderError('gone', 'the sandbox ended while it was made');
+    await this.networks.attach(container.id, State.Pid, order, signal);
   }
 
   /** The first sandbox of an image shows whether the image has what sandboxes and commands are held by. */
@@ -226,7 +259,7 @@ export class ContainerProvider implements SandboxProvider {
       isGvisor: this.engine.isolation === 'gvisor',
       isPodman: this.engine.kind === 'podman',
       seccomp: this.seccomp,
-      fixedFiles: this.fixedFiles,
+      fixedFiles: withResolver(this.fixedFiles, (spec.network?.policy ?? 'none') !== 'none'),
       pidsLimit,
       diskMiB,
       lifetimeMarginMs,
@@ -280,6 +313,7 @@ export async function createContainerProvider(options: ContainerProviderOptions)
   const seccomp = engine.kind === 'podman' ? await writeSeccompFile(sharedDirectory) : SECCOMP_PROFILE_JSON;
   // An engine on another machine does not see our files.
   const isLocal = /^(unix|npipe):/.test(options.dockerHost);
-  const fixedFiles = isLocal ? await writeFixedFiles(sharedDirectory) : [];
-  return new ContainerProvider(docker, engine, seccomp, fixedFiles, options);
+  const fixedFiles = isLocal ? await writeFixedFiles(sharedDirectory, options.network?.dnsServers ?? []) : [];
+  const networks = await findSandboxNetworks(options, engine, AbortSignal.timeout(PROBE_LIMIT_MS));
+  return new ContainerProvider(docker, engine, seccomp, fixedFiles, options, networks);
 }

@@ -14,15 +14,28 @@ const FIXED_FILES = {
   'resolv.conf': '',
 } as const;
 
+const RESOLVER = 'resolv.conf';
+/** Beside resolv.conf in our directory: the one of sandboxes with a network. */
+const PUBLIC_RESOLVER = 'resolv.conf.public';
+
+/** The bind mounts of a sandbox: with name servers, or without any. */
+export function withResolver(binds: readonly string[], hasNetwork: boolean): string[] {
+  const [used, other] = hasNetwork ? [PUBLIC_RESOLVER, RESOLVER] : [RESOLVER, PUBLIC_RESOLVER];
+  return binds
+    .filter((bind) => !bind.endsWith(`/etc/${other}:ro`))
+    .map((bind) => bind.replace(`:/etc/${used}:ro`, `:/etc/${RESOLVER}:ro`));
+}
+
 /**
  * Writes the files into a directory of our own, which the engine sees under the same name, and returns the bind mounts.
  * Safe with several processes.
  */
-export async function writeFixedFiles(directory: string): Promise<readonly string[]> {
+export async function writeFixedFiles(directory: string, dnsServers: readonly string[]): Promise<readonly string[]> {
   const home = path.resolve(directory);
   await mkdir(home, { recursive: true, mode: 0o755 });
   const binds: string[] = [];
-  for (const [name, content] of Object.entries(FIXED_FILES)) {
+  const resolver = dnsServers.map((server) => `nameserver ${server}\n`).join('');
+  for (const [name, content] of Object.entries({ ...FIXED_FILES, [PUBLIC_RESOLVER]: resolver })) {
     const file = path.join(home, name);
     const unfinished = `${file}.${process.pid}`;
     await writeFile(unfinished, content, { mode: 0o644 });
