@@ -4,7 +4,7 @@ import type { Server, World } from './world';
 const DRAIN_WITHIN_MS = 60_000;
 const LOOK_AGAIN_MS = 25;
 
-const LIVE = `FROM payments WHERE state IN ('claimed', 'queued', 'broadcast', 'unknown')`;
+const LIVE = `FROM payments WHERE outcome IS NULL`;
 // Asked again and again beside what is measured, so it has to be cheap: by the index of the live payments.
 const ANY_UNDECIDED = `SELECT EXISTS (SELECT 1 ${LIVE}) AS yes`;
 const UNDECIDED = `SELECT count(*)::int AS count ${LIVE}`;

@@ -105,6 +105,25 @@ it('decides by the events of the block: a payer who is quicker than the batch lo
   await world.expectBooks([[EXECUTED, broadcast(), failed(1, 'in_flight'), gas()], PAID]);
 });
 
+it('pays once for a transfer that the reads spoke for and the chain refuses: it is run before it is sent again', async () => {
+  const [odd, rich] = [await world.payer(PRICE_ATOMIC, 1), await world.payer(PRICE_ATOMIC * 2n, 2)];
+  const outcomes = [...(await queue([odd], 1))];
+  const header = await world.header(rich);
+  outcomes.push(world.pay(header));
+  await eventually('both are queued', async () => (await world.states())['queued'] === 2);
+  // A signature of somebody else: no read of the chain tells.
+  await world.pool.query('UPDATE payments SET signature = (SELECT signature FROM payments WHERE payer = $1) WHERE payer = $2', [
+    rich.address.toLowerCase(),
+    odd.address.toLowerCase(),
+  ]);
+  world.startSettler();
+  expect((await outcomes[1]!).kind).toBe('paid');
+  expect(await outcomes[0]).toMatchObject({ kind: 'refused', payment: { state: 'failed' } });
+  const transactions = await world.transactions();
+  expect(transactions).toMatchObject([{ state: 'succeeded', payments: 2 }]);
+  await world.expectBooks([[EXECUTED, broadcast(), requeued(), failed(2), gas()], PAID]);
+});
+
 it('splits a batch that reverts until each payment is settled', async () => {
   const payer = await world.payer(PRICE_ATOMIC * 8n);
   const outcomes = await queue([payer], 8);

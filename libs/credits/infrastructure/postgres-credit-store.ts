@@ -73,7 +73,7 @@ export class PostgresCreditStore implements CreditStore {
     const { rows } = await this.pool.query<Record<'balance' | 'held' | 'debt' | 'pending', string | null>>(
       `SELECT balance_atomic AS balance, held_atomic AS held, debt_atomic AS debt,
          (SELECT sum(CASE WHEN operation = $2 THEN amount_atomic ELSE amount_atomic - price_atomic END) FROM payments
-          WHERE payer = $1 AND state IN ('queued', 'broadcast', 'unknown')) AS pending
+          WHERE payer = $1 AND outcome IS NULL AND state IN ('queued', 'broadcast', 'unknown')) AS pending
        FROM credit_accounts WHERE wallet = $1`,
       [wallet, TOPUP_OPERATION],
     );

@@ -44,10 +44,14 @@ export const OF_OPERATIONS = `SELECT p.id AS "paymentId", p.operation_id AS "ope
     ${iso('p.claimed_at')} AS "claimedAt", ${iso('p.settled_at')} AS "settledAt"
   FROM payments p WHERE p.operation_id = ANY($1::uuid[]) ORDER BY p.claimed_at, p.id`;
 
+const ENDED: ReadonlySet<string | undefined> = new Set(['settled', 'voided', 'failed', 'expired']);
+/** As the indexes tell payments apart: by how they ended, or as those that are on their way. */
+const stateIs = (state: string | undefined): string => (ENDED.has(state) ? 'p.outcome =' : 'p.outcome IS NULL AND p.state =');
+
 function conditions(filter: PaymentFilter): { readonly texts: string[]; readonly values: unknown[] } {
   const parts: [string, unknown][] = [
     ['p.payer =', filter.wallet],
-    ['p.state =', filter.state],
+    [stateIs(filter.state), filter.state],
     ['p.operation =', filter.operation],
     ['p.operation_id =', filter.operationId],
     ['p.transaction_hash =', filter.transaction],

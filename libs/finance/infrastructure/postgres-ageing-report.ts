@@ -6,14 +6,14 @@ import { AGE_BUCKETS_SECONDS, type AgeingBucket, type AgeingReport } from '../ap
 import { openDebts, readDebtAccountId } from './debts-sql';
 import { iso } from './sql';
 
-/** The states are among those of the index payments_reserving, so that payments which are through are not read. */
+/** Payments that are through are not read: the index payments_live has the others. */
 const BUCKETS = `
   SELECT kind, width_bucket(extract(epoch FROM $1::timestamptz - since)::float8, $2::float8[]) - 1 AS bucket,
     count(*)::text AS count, sum(amount)::text AS amount_atomic, ${iso('min(since)')} AS oldest_at
   FROM (
     SELECT CASE state WHEN 'unknown' THEN 'unknown' ELSE 'unsettled' END AS kind, amount_atomic AS amount,
       least(coalesce(executed_at, claimed_at), $1) AS since
-    FROM payments WHERE state IN ('queued', 'broadcast', 'unknown')
+    FROM payments WHERE outcome IS NULL AND state IN ('queued', 'broadcast', 'unknown')
     UNION ALL
     SELECT 'debt', amount, least(since, $1) FROM (${openDebts('$3')}) debts
   ) ages GROUP BY 1, 2 ORDER BY 1, 2`;

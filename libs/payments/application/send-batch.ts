@@ -147,7 +147,8 @@ export class SendBatch {
   private async outlooksOf(chosen: readonly QueuedPayment[], runsPayerCode: boolean): Promise<SimulatedBatch> {
     const [only] = chosen;
     if (runsPayerCode && only !== undefined) return this.outlookOfCode(only);
-    const simulated = await this.wallet.simulate(chosen);
+    // What failed in a batch although the reads spoke for it is run before it is sent again.
+    const simulated = await this.wallet.simulate(chosen, chosen.every(({ round }) => round === 1) ? 'reads' : 'execution');
     const cannotRun = simulated.outlooks === null && simulated.withCode.length === 0;
     if (!cannotRun || only === undefined || chosen.length > 1) return simulated;
     return { ...simulated, outlooks: [await this.outlookAlone(only, simulated.look)] };

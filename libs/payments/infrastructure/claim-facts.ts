@@ -2,7 +2,7 @@ import type { PoolClient } from 'pg';
 import type { KnownPayment, PayerFacts, ReservingPayment } from '../domain/claim-decision';
 import type { Caip2, Hex } from '../domain/networks';
 import type { SettlementMode } from '../domain/payment';
-import { RESERVING_STATES, type PaymentState } from '../domain/payment-state';
+import type { PaymentState } from '../domain/payment-state';
 import type { ClaimLimits, FundsAtBlock, NewClaim } from '../application/ports/payment-store';
 
 export interface ClaimItem {
@@ -36,13 +36,13 @@ interface FactRow {
   debt: boolean | null;
 }
 
-const LIVE = `state IN (${RESERVING_STATES.map((state) => `'${state}'`).join(', ')})`;
 const IN_BOOKS = `payments.network = $1 AND payments.asset = $2`;
 
 /**
  * The plan of this statement is kept, and it is made while the table is small: free to choose, PostgreSQL reads all of it and
  * goes on doing so when it has grown. OFFSET keeps each lookup one of its own, by the index that has all of its columns; a
- * scalar subquery, unlike EXISTS, is never turned into a table of everything that fits.
+ * scalar subquery, unlike EXISTS, is never turned into a table of everything that fits. What must not be found by the index of
+ * a payer's payments compares the payer as no index can.
  */
 const eachOf = (condition: string): string =>
   `CROSS JOIN LATERAL (SELECT * FROM payments WHERE ${IN_BOOKS} AND ${condition} OFFSET 0) AS payments`;
@@ -57,26 +57,26 @@ const FACTS = `
   payer AS (SELECT * FROM unnest($5::text[], $6::bigint[], $7::int[]) AS payer (payer, since_block, refused_limit))
   SELECT 'known' AS kind, payments.payer, payments.nonce, payments.id, payments.state, payments.fingerprint, NULL AS amount,
     NULL::bigint AS block_number, NULL AS mode, NULL::int AS refused, payments.void_retryable AS yes, NULL::boolean AS debt
-  FROM asked ${eachOf('payments.payer = asked.payer AND payments.nonce = asked.nonce')}
+  FROM asked ${eachOf('payments.nonce = asked.nonce AND payments.payer IS NOT DISTINCT FROM asked.payer')}
   UNION ALL
   SELECT 'reserving', payments.payer, payments.nonce, NULL, NULL, NULL, payments.amount_atomic::text, NULL, payments.settlement_mode, NULL, NULL, NULL
-  FROM payer ${eachOf(`payments.payer = payer.payer AND payments.${LIVE} AND payments.rail = 'x402'`)}
+  FROM payer ${eachOf(`payments.payer = payer.payer AND payments.outcome IS NULL AND payments.rail <> 'credit'`)}
   UNION ALL
   SELECT 'reserving', payments.payer, payments.nonce, NULL, NULL, NULL, payments.amount_atomic::text, payments.block_number, payments.settlement_mode, NULL, NULL, NULL
-  FROM payer ${eachOf(`payments.payer = payer.payer AND payments.state = 'settled' AND payments.block_number > payer.since_block`)}
+  FROM payer ${eachOf(`payments.payer = payer.payer AND payments.outcome = 'settled' AND payments.block_number > payer.since_block`)}
   UNION ALL
   SELECT 'payer', payer.payer, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-    (SELECT count(*)::int FROM (SELECT 1 FROM payments WHERE ${IN_BOOKS} AND payments.payer = payer.payer AND state = 'failed'
+    (SELECT count(*)::int FROM (SELECT 1 FROM payments WHERE ${IN_BOOKS} AND payments.payer = payer.payer AND outcome = 'failed'
        AND claimed_at > now() - interval '1 hour' LIMIT payer.refused_limit) AS recent),
-    ${anyOf(`payments.payer = payer.payer AND state = 'settled' AND rail = 'x402'`)},
-    ${anyOf(`payments.payer = payer.payer AND state = 'failed' AND settlement_mode = 'optimistic' AND debt_cleared_at IS NULL`)}
+    ${anyOf(`payments.payer = payer.payer AND outcome = 'settled' AND rail = 'x402'`)},
+    ${anyOf(`payments.payer = payer.payer AND outcome = 'failed' AND settlement_mode = 'optimistic' AND debt_cleared_at IS NULL`)}
       OR (SELECT debt_atomic FROM credit_accounts WHERE wallet = payer.payer) > 0
-      OR ${anyOf(`payments.payer = payer.payer AND state = 'expired' AND settlement_mode = 'optimistic' AND claimed_at > now() - interval '1 day'`)}
+      OR ${anyOf(`payments.payer = payer.payer AND outcome = 'expired' AND settlement_mode = 'optimistic' AND claimed_at > now() - interval '1 day'`)}
   FROM payer
   UNION ALL
   SELECT 'exposure', NULL, NULL, NULL, NULL, NULL, sum(amount_atomic)::text, NULL, NULL, NULL,
     EXISTS (SELECT 1 FROM installation WHERE settlement_paused_at IS NOT NULL), NULL
-  FROM payments WHERE $8 AND ${IN_BOOKS} AND settlement_mode = 'optimistic' AND ${LIVE}`;
+  FROM payments WHERE $8 AND ${IN_BOOKS} AND settlement_mode = 'optimistic' AND outcome IS NULL`;
 
 /**
  * Takes the locks of all payers in one order, so that batches never wait for each other in a ring, and reads the facts.

@@ -69,7 +69,7 @@ export class PostgresCreditClaims implements CreditClaims {
   private async repay(client: PoolClient, wallet: string, standing: CreditStanding): Promise<CreditStanding> {
     if (standing.debtAtomic === 0n || usableAtomic(standing) <= 0n) return standing;
     const { rows } = await client.query<PaymentRow>(
-      `SELECT ${PAYMENT_COLUMNS} FROM payments WHERE payer = $1 AND state = 'failed' AND settlement_mode = 'optimistic'
+      `SELECT ${PAYMENT_COLUMNS} FROM payments WHERE payer = $1 AND outcome = 'failed' AND settlement_mode = 'optimistic'
          AND debt_cleared_at IS NULL ORDER BY claimed_at, id LIMIT ${DEBTS_AT_ONCE} FOR UPDATE`,
       [wallet],
     );
@@ -114,7 +114,7 @@ const lessDebt = (standing: CreditStanding, amountAtomic: bigint): CreditStandin
 
 /** Credits of payments that have not settled: top-ups, and what was paid above a price. */
 export const PENDING_CREDITS = `SELECT sum(CASE WHEN operation = '${TOPUP_OPERATION}' THEN amount_atomic ELSE amount_atomic - price_atomic END) AS sum
-  FROM payments WHERE network = $1 AND asset = $2 AND payer = $3 AND state IN ('queued', 'broadcast', 'unknown')`;
+  FROM payments WHERE network = $1 AND asset = $2 AND payer = $3 AND outcome IS NULL AND state IN ('queued', 'broadcast', 'unknown')`;
 
 async function findExisting(client: PoolClient, { key }: NewCreditClaim): Promise<Payment | null> {
   const { rows } = await client.query<PaymentRow>(

@@ -48,7 +48,7 @@ export class FacilitatorRepository implements FacilitatorStore {
   async listQueued(limit: number, except: readonly string[]): Promise<readonly Payment[]> {
     const order = this.turns++ % 2 === 0 ? 'settlement_mode, valid_before, id' : 'valid_before, id';
     const { rows } = await this.pool.query<PaymentRow>(
-      `SELECT ${PAYMENT_COLUMNS} FROM payments WHERE state = 'queued' AND network = $1 AND id <> ALL ($3::uuid[])
+      `SELECT ${PAYMENT_COLUMNS} FROM payments WHERE outcome IS NULL AND rail = 'x402' AND state = 'queued' AND network = $1 AND id <> ALL ($3::uuid[])
          AND NOT EXISTS (SELECT 1 FROM installation WHERE settlement_paused_at IS NOT NULL)
        ORDER BY ${order} LIMIT $2`,
       [this.network, limit, except],

@@ -6,7 +6,8 @@ import type { ClaimItem } from './claim-facts';
 import { PAYMENT_COLUMNS, toPayment, type PaymentRow } from './payment-rows';
 
 /** A payment that was never done or never paid lets go of its identifier. The unique index has the same condition. */
-const HOLDS = `payment_identifier IS NOT NULL AND state NOT IN ('failed', 'expired') AND (state <> 'voided' OR NOT void_retryable)`;
+const HOLDS = `payment_identifier IS NOT NULL
+  AND (outcome IS NULL OR outcome = 'settled' OR (outcome = 'voided' AND NOT void_retryable))`;
 
 interface HolderRow extends PaymentRow {
   method: string;

@@ -123,11 +123,14 @@ export class PaymentsRepository implements PaymentStore {
   }
 
   async listExpiredClaims(limit: number): Promise<readonly Payment[]> {
-    return this.list(`WHERE state = 'claimed' AND lease_expires_at < now() ORDER BY lease_expires_at LIMIT $1`, [limit]);
+    return this.list(
+      `WHERE outcome IS NULL AND state = 'claimed' AND lease_expires_at < now() ORDER BY lease_expires_at LIMIT $1`,
+      [limit],
+    );
   }
 
   async listToRevoke(limit: number): Promise<readonly Payment[]> {
-    return this.list(`WHERE state IN ('failed', 'expired') AND revoked_at IS NULL ORDER BY id LIMIT $1`, [limit]);
+    return this.list(`WHERE outcome IN ('failed', 'expired') AND revoked_at IS NULL ORDER BY id LIMIT $1`, [limit]);
   }
 
   async markRevoked(paymentId: string): Promise<void> {
@@ -150,8 +153,8 @@ export class PaymentsRepository implements PaymentStore {
 
   async purgeAnswers(limit: number): Promise<number> {
     const { rowCount } = await this.pool.query(
-      `UPDATE payments SET answer_body = NULL WHERE id IN (SELECT id FROM payments WHERE answer_body IS NOT NULL
-         AND answer_expires_at < now() AND state NOT IN ('claimed', 'queued', 'broadcast', 'unknown') ORDER BY answer_expires_at LIMIT $1)`,
+      `UPDATE payments SET answer_body = NULL WHERE id IN (SELECT id FROM payments WHERE answer_drop_at < now()
+         ORDER BY answer_drop_at LIMIT $1)`,
       [limit],
     );
     return rowCount ?? 0;

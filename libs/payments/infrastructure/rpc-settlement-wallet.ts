@@ -7,6 +7,7 @@ import type { Config } from '@tollbox/platform/config/config';
 import { ChainUnavailableError, type FeeQuote, type MinedTransaction } from '../application/ports/evm-chain';
 import type {
   KeyLook,
+  LookDepth,
   SettlementWallet,
   SignedTransaction,
   SimulatedBatch,
@@ -17,6 +18,7 @@ import { MULTICALL3, type Hex, type Network } from '../domain/networks';
 import { accountsWithCode, codeSizesCall } from './code-sizes';
 import { authorizationStateCall, decodeAggregate3, encodeAggregate3, revertText, type Call } from './multicall';
 import { toMinedTransaction } from './receipts';
+import { areAllPayable, transferReads } from './transfer-reads';
 import { transferCallData } from './transfer-call';
 
 export interface SettlementGas {
@@ -68,7 +70,30 @@ export class RpcSettlementWallet implements SettlementWallet {
     return this.toLook(await this.rpc.ask(this.lookCalls()));
   }
 
-  async simulate(transfers: readonly Transfer[]): Promise<SimulatedBatch> {
+  async simulate(transfers: readonly Transfer[], depth: LookDepth): Promise<SimulatedBatch> {
+    if (depth === 'reads' && transfers.length > 1) {
+      const seen = await this.read(transfers);
+      if (seen !== null) return seen;
+    }
+    return this.execute(transfers);
+  }
+
+  /** Null when anything speaks against a transfer, or the token does not answer as the real one does. */
+  private async read(transfers: readonly Transfer[]): Promise<SimulatedBatch | null> {
+    const payers = [...new Set(transfers.map(({ authorization }) => authorization.from))];
+    const call = {
+      method: 'eth_call',
+      params: [{ to: MULTICALL3, data: encodeAggregate3(transferReads(this.network.usdc, transfers)) }, 'latest'],
+    };
+    const [answer, sizes, ...looked] = await this.rpc.ask([call, codeSizesCall(payers), ...this.lookCalls()]);
+    const look = this.toLook(looked);
+    const withCode = accountsWithCode(payers, resultOf(sizes, 'eth_call'));
+    if (withCode.length > 0) return { look, withCode, outlooks: null };
+    if (answer?.kind !== 'result' || !areAllPayable(transfers, answer.result)) return null;
+    return { look, withCode, outlooks: transfers.map(() => ({ kind: 'payable' })) };
+  }
+
+  private async execute(transfers: readonly Transfer[]): Promise<SimulatedBatch> {
     const states = transfers.map(({ authorization }) => ({
       target: this.network.usdc,
       callData: authorizationStateCall(authorization.from, authorization.nonce),

@@ -34,10 +34,10 @@ export class PostgresSettlementControl implements SettlementControl {
     const [{ rows }, keys] = await Promise.all([
       this.pool.query<OverviewRow>(
         `SELECT settlement_paused_at AS paused_at, settlement_paused_by AS paused_by,
-           (SELECT count(*)::int FROM payments WHERE state = 'queued' AND network = $1) AS queued,
-           (SELECT min(queued_at) FROM payments WHERE state = 'queued' AND network = $1) AS oldest_queued_at,
-           (SELECT count(*)::int FROM payments WHERE state IN ('broadcast', 'unknown') AND network = $1) AS in_flight,
-           (SELECT count(*)::int FROM payments WHERE state = 'unknown' AND network = $1) AS unknown
+           (SELECT count(*)::int FROM payments WHERE outcome IS NULL AND state = 'queued' AND network = $1) AS queued,
+           (SELECT min(queued_at) FROM payments WHERE outcome IS NULL AND state = 'queued' AND network = $1) AS oldest_queued_at,
+           (SELECT count(*)::int FROM payments WHERE outcome IS NULL AND state IN ('broadcast', 'unknown') AND network = $1) AS in_flight,
+           (SELECT count(*)::int FROM payments WHERE outcome IS NULL AND state = 'unknown' AND network = $1) AS unknown
          FROM installation`,
         [this.network.caip2],
       ),

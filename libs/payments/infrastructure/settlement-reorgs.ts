@@ -39,7 +39,7 @@ export class SettlementReorgs {
     limit: number,
   ): Promise<readonly (Payment & { blockNumber: bigint; blockHash: Hex })[]> {
     const { rows } = await this.pool.query<PaymentRow>(
-      `SELECT ${PAYMENT_COLUMNS} FROM payments WHERE state = 'settled' AND settlement_transaction_id IS NULL AND network = $1
+      `SELECT ${PAYMENT_COLUMNS} FROM payments WHERE outcome = 'settled' AND settled_in IS NULL AND network = $1
          AND block_number >= $2 ORDER BY block_number DESC LIMIT $3`,
       [this.network, blockNumber.toString(), limit],
     );
@@ -109,7 +109,7 @@ export class SettlementReorgs {
   /** settled → queued → broadcast: the bytes are on their way again. Returns the payments as they were. */
   private async requeueSettled(client: PoolClient, lost: LostBatch): Promise<readonly Payment[]> {
     const { rows } = await client.query<PaymentRow>(
-      `SELECT ${PAYMENT_COLUMNS} FROM payments WHERE settlement_transaction_id = $1 AND state = 'settled' ORDER BY id FOR UPDATE`,
+      `SELECT ${PAYMENT_COLUMNS} FROM payments WHERE settled_in = $1 ORDER BY id FOR UPDATE`,
       [lost.batchId],
     );
     const ids = rows.map(({ id }) => id);

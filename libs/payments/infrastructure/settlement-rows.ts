@@ -22,6 +22,10 @@ export const BYTES_COLUMNS = `id, batch_id, signer, evm_nonce, raw_transaction, 
   max_priority_fee_per_gas_wei, cardinality(payment_ids) AS payment_count,
   floor(extract(epoch FROM now() - stored_at) * 1000)::bigint AS age_ms`;
 
+/** Payments of the batch $1 that are not through. The batch names them: an index by batch would be written while they move. */
+export const OPEN_OF_BATCH = `id = ANY ((SELECT payment_ids FROM settlement_transactions WHERE id = $1)::uuid[])
+  AND settlement_transaction_id = $1 AND state IN ('broadcast', 'unknown')`;
+
 export const toBytes = (row: BytesRow): StoredBytes => ({
   id: row.id,
   raw: row.raw_transaction,

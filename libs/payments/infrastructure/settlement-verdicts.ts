@@ -9,7 +9,7 @@ import type { Verdict } from '../application/ports/settlement-store';
 import { shareOut } from '../domain/gas';
 import type { Hex } from '../domain/networks';
 import type { Payment } from '../domain/payment';
-import { moneyOf, notifySettlement } from './settlement-rows';
+import { moneyOf, notifySettlement, OPEN_OF_BATCH } from './settlement-rows';
 
 /** A payment has changed since it was read, so nothing of the transaction holds. */
 class ChangedMeanwhile extends Error {}
@@ -145,7 +145,7 @@ export class SettlementVerdicts {
     if (changed.length !== verdicts.length) throw new ChangedMeanwhile();
     const { rowCount: openPayments } = await client.query({
       name: 'settlement.left_open',
-      text: `SELECT 1 FROM payments WHERE settlement_transaction_id = $1 AND state IN ('broadcast', 'unknown') LIMIT 1`,
+      text: `SELECT 1 FROM payments WHERE ${OPEN_OF_BATCH} LIMIT 1`,
       values: [batchId],
     });
     if (openPayments !== 0) throw new ChangedMeanwhile();

@@ -22,7 +22,7 @@ import type { Hex } from '../domain/networks';
 import type { Payment } from '../domain/payment';
 import { PAYMENT_COLUMNS, toPayment, type PaymentRow } from './payment-rows';
 import { SettlementReorgs } from './settlement-reorgs';
-import { BYTES_COLUMNS, toBatches, type BytesRow } from './settlement-rows';
+import { BYTES_COLUMNS, OPEN_OF_BATCH, toBatches, type BytesRow } from './settlement-rows';
 import { broadcastPostings, SettlementVerdicts } from './settlement-verdicts';
 
 const ORDER: Readonly<Record<QueueOrder, string>> = {
@@ -63,7 +63,7 @@ export class SettlementRepository implements SettlementStore {
       const { rows } = await client.query<PaymentRow & { queued_for_ms: string }>({
         name: `settlement.take_${selection.order}`,
         text: `SELECT ${PAYMENT_COLUMNS}, floor(extract(epoch FROM now() - queued_at) * 1000)::bigint AS queued_for_ms
-          FROM payments WHERE state = 'queued' AND network = $1 AND id <> ALL ($3::uuid[])
+          FROM payments WHERE outcome IS NULL AND rail = 'x402' AND state = 'queued' AND network = $1 AND id <> ALL ($3::uuid[])
             AND NOT EXISTS (SELECT 1 FROM installation WHERE settlement_paused_at IS NOT NULL)
           ORDER BY ${ORDER[selection.order]} LIMIT $2 FOR UPDATE SKIP LOCKED`,
         values: [this.network, selection.limit, selection.except],
@@ -201,7 +201,7 @@ export class SettlementRepository implements SettlementStore {
   listDropped(signer: Hex, withinMs: number): Promise<readonly StoredBatch[]> {
     const batches = `SELECT dropped.batch_id FROM settlement_transactions dropped WHERE dropped.signer = $2 AND dropped.state = 'dropped'
       AND (dropped.resolved_at > now() - make_interval(secs => $3::double precision / 1000)
-        OR EXISTS (SELECT 1 FROM payments WHERE settlement_transaction_id = dropped.batch_id AND payments.state = 'settled'))
+        OR EXISTS (SELECT 1 FROM payments WHERE payments.settled_in = dropped.batch_id))
       ORDER BY dropped.resolved_at DESC LIMIT $4`;
     return this.listBatches(`state = 'dropped' AND batch_id IN (${batches})`, [signer, withinMs, MAX_DROPPED]);
   }
@@ -216,7 +216,7 @@ export class SettlementRepository implements SettlementStore {
 
   async openPaymentsOf(batchId: string): Promise<readonly Payment[]> {
     const { rows } = await this.pool.query<PaymentRow>(
-      `SELECT ${PAYMENT_COLUMNS} FROM payments WHERE settlement_transaction_id = $1 AND state IN ('broadcast', 'unknown') ORDER BY id`,
+      `SELECT ${PAYMENT_COLUMNS} FROM payments WHERE ${OPEN_OF_BATCH} ORDER BY id`,
       [batchId],
     );
     return rows.map(toPayment);

@@ -107,7 +107,7 @@ export const CREDITS = `WITH moved AS (
       UNION ALL SELECT wallet, 0, -amount FROM journal WHERE credit_account = $5::int AND ${ofWallets('wallet')}
       UNION ALL SELECT wallet, 0, amount FROM journal WHERE debit_account = $5::int AND ${ofWallets('wallet')}) rows
     GROUP BY wallet),
-  running AS (SELECT payer AS wallet, sum(price_atomic) AS held FROM payments WHERE rail = 'credit' AND state = 'claimed' AND ${ofWallets('payer')} GROUP BY payer)
+  running AS (SELECT payer AS wallet, sum(price_atomic) AS held FROM payments WHERE rail = 'credit' AND outcome IS NULL AND state = 'claimed' AND ${ofWallets('payer')} GROUP BY payer)
   SELECT coalesce(c.wallet, m.wallet) AS wallet, coalesce(m.credits, 0)::text AS credits, coalesce(m.debt, 0)::text AS debt,
     coalesce(r.held, 0)::text AS running, coalesce(c.balance_atomic, 0)::text AS balance, coalesce(c.debt_atomic, 0)::text AS debt_row,
     coalesce(c.held_atomic, 0)::text AS held

@@ -15,6 +15,12 @@ export interface SignedTransaction {
   readonly fees: FeeQuote;
 }
 
+/**
+ * How far the look before sending goes: `reads` asks for all that the token's rules are about, and runs the transfers only
+ * when one of the answers speaks against a transfer; `execution` runs them.
+ */
+export type LookDepth = 'reads' | 'execution';
+
 /** What a transfer would do if it were sent now. */
 export type TransferOutlook =
   | { readonly kind: 'payable' }
@@ -51,7 +57,7 @@ export interface SimulatedBatch {
 export interface SettlementWallet {
   readonly address: Hex;
   look(): Promise<KeyLook>;
-  simulate(transfers: readonly Transfer[]): Promise<SimulatedBatch>;
+  simulate(transfers: readonly Transfer[], depth: LookDepth): Promise<SimulatedBatch>;
   /** One transfer goes to the token directly, several through Multicall3 with `allowFailure`. */
   signTransfers(transfers: readonly Transfer[], evmNonce: bigint, fees: FeeQuote): Promise<SignedTransaction>;
   /** The same transaction at another price. */

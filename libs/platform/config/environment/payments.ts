@@ -36,7 +36,7 @@ export const paymentsVariables = {
     25_000,
     'How long a request waits for its settlement or for a running twin before 503.',
   ),
-  SETTLEMENT_BATCH_SIZE: integer(1, 200, 100, 'Payments that one settlement transaction carries at most.'),
+  SETTLEMENT_BATCH_SIZE: integer(1, 200, 140, 'Payments that one settlement transaction carries at most.'),
   SETTLEMENT_BATCH_AGE_MS: integer(
     0,
     600_000,
