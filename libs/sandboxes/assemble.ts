@@ -12,6 +12,7 @@ import { ExecCommand } from './application/exec-command';
 import { ObserveSandbox } from './application/observe-sandbox';
 import { CreateOperation } from './application/operations/create.operation';
 import { ExecOperation } from './application/operations/exec.operation';
+import { RunOperation } from './application/operations/run.operation';
 import { StatusOperation } from './application/operations/status.operation';
 import { TerminateOperation } from './application/operations/terminate.operation';
 import type { InstallationView } from './application/ports/installation-view';
@@ -21,12 +22,14 @@ import type { SandboxStore } from './application/ports/sandbox-store';
 import type { SnapshotStore } from './application/ports/snapshot-store';
 import { ProviderCalls, type CallObserver } from './application/provider-calls';
 import { RecordedExecution } from './application/recorded-execution';
+import { RunCode } from './application/run-code';
 import { SandboxStatus } from './application/sandbox-status';
-import { bodyLimits, sandboxSettings } from './application/settings';
+import { bodyLimits, runLimits, sandboxSettings } from './application/settings';
 import { SettleCreation } from './application/settle-creation';
 import { StopSandbox } from './application/stop-sandbox';
 import { TerminateSandbox } from './application/terminate-sandbox';
 import { createBodySchemas } from './domain/bodies';
+import { createRunBodySchema } from './domain/run';
 import { newSandboxId } from './domain/sandbox-id';
 import { assembleSnapshots, type Snapshots } from './assemble-snapshots';
 
@@ -48,6 +51,7 @@ export interface SandboxParts {
 export interface Sandboxes {
   readonly create: CreateSandbox;
   readonly exec: ExecCommand;
+  readonly run: RunCode;
   readonly status: SandboxStatus;
   readonly terminate: TerminateSandbox;
   readonly stop: StopSandbox;
@@ -70,10 +74,13 @@ export function assembleSandboxes(config: Config, parts: SandboxParts): Sandboxe
   const newId = () => newSandboxId((length) => random.bytes(length));
   const creation = new SettleCreation(store, provider, installation, ender, clock);
   const snapshots = assembleSnapshots(config, parts, provider, access);
+  const create = new CreateSandbox(store, provider, installation, ender, settings, phases, newId);
   const bodies = createBodySchemas(bodyLimits(config));
+  const admitCreate = new AdmitCreate(store, provider, installation, settings);
   return {
-    create: new CreateSandbox(store, provider, installation, ender, settings, phases, newId),
+    create,
     exec: new ExecCommand(executions, provider, access, settings, phases),
+    run: new RunCode(store, create, executions, provider, ender, settings, phases),
     status: new SandboxStatus(store, access, observer, clock),
     terminate: new TerminateSandbox(store, access, ender, phases),
     stop: new StopSandbox(store, ender),
@@ -82,16 +89,10 @@ export function assembleSandboxes(config: Config, parts: SandboxParts): Sandboxe
     provider,
     snapshots,
     operations: [
-      new CreateOperation(
-        bodies.create,
-        new AdmitCreate(store, provider, installation, settings),
-        creation,
-        store,
-        ender,
-        settings,
-      ),
+      new CreateOperation(bodies.create, admitCreate, creation, store, ender, settings),
       new ExecOperation(bodies.exec, new AdmitExec(access, store, clock, settings), store, settings),
       new StatusOperation(bodies.status, access, settings),
+      new RunOperation(createRunBodySchema(bodyLimits(config), runLimits(config)), admitCreate, provider, store, ender, settings),
       new TerminateOperation(bodies.terminate, access, store, ender, settings),
       snapshots.operation,
     ],

@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { AdminSandboxesController } from './http/admin-sandboxes.controller';
 import { BlockRunController } from './http/blockrun.controller';
+import { RunController } from './http/run.controller';
 import { SnapshotSalesController } from './http/snapshot-sales.controller';
 import { SnapshotsController } from './http/snapshots.controller';
 import { SandboxesModule } from './sandboxes.module';
@@ -8,7 +9,7 @@ import { SandboxesModule } from './sandboxes.module';
 /** The routes of the sandboxes, for the gateway. Needs PlatformModule, AccessModule and whoever takes payments. */
 @Module({
   imports: [SandboxesModule],
-  controllers: [BlockRunController, AdminSandboxesController, SnapshotSalesController, SnapshotsController],
+  controllers: [BlockRunController, RunController, AdminSandboxesController, SnapshotSalesController, SnapshotsController],
 })
 export class SandboxesHttpModule {
   /** @param imports export SANDBOX_PAYMENTS, which the admin view of a sandbox then shows. */

@@ -22,6 +22,7 @@ import { EndSnapshot } from './application/snapshots/end-snapshot';
 import { KeepSnapshots } from './application/snapshots/keep-snapshots';
 import { SnapshotCalls } from './application/snapshots/snapshot-calls';
 import { TakeSnapshot } from './application/snapshots/take-snapshot';
+import { RunCode } from './application/run-code';
 import { SandboxStatus } from './application/sandbox-status';
 import { StopSandbox } from './application/stop-sandbox';
 import { TerminateSandbox } from './application/terminate-sandbox';
@@ -49,6 +50,7 @@ function part<Token extends abstract new (...args: never[]) => unknown>(
 const PARTS: FactoryProvider[] = [
   part(CreateSandbox, ({ create }) => create),
   part(ExecCommand, ({ exec }) => exec),
+  part(RunCode, ({ run }) => run),
   part(SandboxStatus, ({ status }) => status),
   part(TerminateSandbox, ({ terminate }) => terminate),
   part(EndSandbox, ({ ender }) => ender),

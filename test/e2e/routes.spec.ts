@@ -11,8 +11,8 @@ import { listRoutes, type InventoryRoute } from '@tollbox/platform/routes/route-
 import { GatewayModule } from '../../apps/gateway/src/app.module';
 import { startGateway } from '../../apps/gateway/src/main';
 import { flaggedRoutes } from '../support/e2e/route-walk';
-import { PAY_TO, type SandboxCall } from '../support/e2e/stack';
-import { expectRefusal, expectTerms, type AnyAnswer } from '../support/e2e/wire-shapes';
+import { PAY_TO } from '../support/e2e/stack';
+import { expectRefusal, expectTerms, type AnyAnswer, type SoldCall } from '../support/e2e/wire-shapes';
 import { testChain, testDatabase, testEngine, type TestDatabase } from '../support/stack';
 import type { Chain } from '@tollbox/devstack/chain';
 
@@ -25,12 +25,13 @@ const EXAMPLE_BODY: Readonly<Record<string, unknown>> = {
   'sandbox.status': { sandbox_id: 'sb-0000000000000000000000' },
   'sandbox.terminate': { sandbox_id: 'sb-0000000000000000000000' },
   'sandbox.snapshot': {},
+  'sandbox.run': { code: 'print(1)' },
   'credits.topup': { amount: '10000', token_sha256: '0'.repeat(64) },
 };
 /** What stands for a path's parameters where a free route must answer 200. */
 const EXAMPLE_PATH: Readonly<Record<string, string>> = { '/docs/assets/:file': '/docs/assets/start.js' };
 
-const urlOf = ({ path }: InventoryRoute): string => EXAMPLE_PATH[path] ?? path.replace(/:[a-z]+/gi, randomUUID());
+const urlOf = ({ path }: InventoryRoute): string => EXAMPLE_PATH[path] ?? path.replace(/:[a-z_]+/gi, randomUUID());
 
 @Controller('forgotten')
 class ForgottenController {
@@ -114,6 +115,8 @@ describe('every route of the running gateway', () => {
     expect(ofKind('priced').map(({ path }) => path)).toEqual([
       ...['create', 'exec', 'status', 'terminate'].map((name) => `/api/v1/modal/sandbox/${name}`),
       '/v1/credits',
+      '/v1/run',
+      '/v1/sandboxes/:sandbox_id/snapshot',
     ]);
   });
 
@@ -125,9 +128,8 @@ describe('every route of the running gateway', () => {
       for (const headers of [{}, bearer(token)]) {
         const answer = await call(route, headers, EXAMPLE_BODY[operation]);
         expectRefusal(answer, { status: 402, code: 'payment_required' });
-        // The price of a top-up is its amount, and the one here is the price of create.
-        const { v1 } = expectTerms(answer, (operation === 'credits.topup' ? 'create' : operation.split('.')[1]) as SandboxCall);
-        expect(v1.accepts[0]!.resource).toBe(url + route.path);
+        const { v1 } = expectTerms(answer, operation.split('.')[1] as SoldCall);
+        expect(v1.accepts[0]!.resource).toMatch(new RegExp(`^${url}${route.path.replace(/:[a-z_]+/gi, '[0-9a-f-]{36}')}$`));
       }
     }
   });

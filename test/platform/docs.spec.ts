@@ -226,6 +226,7 @@ describe('what the gateway says about itself', () => {
         'api/v1/modal/sandbox/status',
         'api/v1/modal/sandbox/terminate',
         'v1/credits',
+        'v1/run',
         'v1/sandboxes/{sandbox_id}/snapshot',
       ].map((path) => `https://sell.example/${path}`),
     );

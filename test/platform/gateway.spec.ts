@@ -30,6 +30,7 @@ describe('the composed gateway', () => {
       'POST /api/v1/modal/sandbox/status sandbox.status',
       'POST /api/v1/modal/sandbox/terminate sandbox.terminate',
       'POST /v1/credits credits.topup',
+      'POST /v1/run sandbox.run',
       'POST /v1/sandboxes/:sandbox_id/snapshot sandbox.snapshot',
     ]);
   });

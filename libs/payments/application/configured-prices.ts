@@ -1,5 +1,5 @@
 import type { Config } from '@tollbox/platform/config/config';
-import type { PriceListContent, Tier } from '../domain/pricing';
+import type { PriceListContent, PriceRule, Tier } from '../domain/pricing';
 
 export type PriceConfig = Pick<
   Config,
@@ -33,11 +33,28 @@ export function configuredPrices(config: PriceConfig): PriceListContent {
         cpu: { atomic: config.PRICE_CREATE_ATOMIC.toString(), per_hour_atomic: config.PRICE_CREATE_PER_HOUR_ATOMIC.toString() },
         gpu: Object.fromEntries(gpu),
       },
+      'sandbox.run': runPrice(config, gpu),
       'sandbox.exec': flat(config.PRICE_EXEC_ATOMIC),
       'sandbox.status': flat(config.PRICE_STATUS_ATOMIC),
       'sandbox.terminate': flat(config.PRICE_TERMINATE_ATOMIC),
       'sandbox.snapshot': flat(config.PRICE_SNAPSHOT_ATOMIC),
       'credits.topup': { kind: 'asked', least_atomic: config.CREDITS_MIN_TOPUP_ATOMIC.toString() },
     },
+  };
+}
+
+/** A run costs what its three calls cost: create, exec and terminate. */
+function runPrice(config: PriceConfig, gpu: readonly [string, Tier][]): PriceRule {
+  const calls = config.PRICE_EXEC_ATOMIC + config.PRICE_TERMINATE_ATOMIC;
+  const withCalls = ({ atomic, per_hour_atomic }: Tier): Tier => ({
+    atomic: (BigInt(atomic) + calls).toString(),
+    per_hour_atomic,
+  });
+  const cpu = { atomic: config.PRICE_CREATE_ATOMIC.toString(), per_hour_atomic: config.PRICE_CREATE_PER_HOUR_ATOMIC.toString() };
+  return {
+    kind: 'lifetime',
+    included_lifetime_s: config.PRICE_INCLUDED_LIFETIME_S,
+    cpu: withCalls(cpu),
+    gpu: Object.fromEntries(gpu.map(([name, tier]) => [name, withCalls(tier)])),
   };
 }

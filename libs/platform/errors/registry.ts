@@ -87,6 +87,13 @@ export const ERRORS = define({
     message: 'The sandbox provider of this installation cannot do this.',
     suggestion: 'Leave out what `details` name; docs/sandboxes.md says what each provider can do.',
   },
+  file_problem: {
+    status: 422,
+    retryable: false,
+    error: 'File problem',
+    message: 'The file system of the sandbox refused this.',
+    suggestion: 'The reason is in `details`: for example not_found, is_directory, permission_denied or no_space.',
+  },
   not_found: {
     status: 404,
     retryable: false,

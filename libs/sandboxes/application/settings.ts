@@ -1,6 +1,7 @@
 import { ConfigurationError, type Config } from '@tollbox/platform/config/config';
 import type { BodyLimits } from '../domain/bodies';
 import { parseRange } from '../domain/ip-range';
+import type { RunLimits } from '../domain/run';
 
 /** Deadlines and limits of the use cases. */
 export interface SandboxSettings {
@@ -15,6 +16,12 @@ export interface SandboxSettings {
   readonly maxExecsPerSandbox: number;
   /** The provider ends a sandbox this long after its sold lifetime, should nobody here do it. */
   readonly lifetimeMarginMs: number;
+  /** The sandbox of a run lives this much longer than its program may take. */
+  readonly runOverheadMs: number;
+  /** Deadline of writing the files of a run, and of reading them. */
+  readonly runFilesDeadlineMs: number;
+  /** Of all files of a run that go in, and of all that come out. */
+  readonly runMaxFileBytes: number;
 }
 
 export function sandboxSettings(config: Config): SandboxSettings {
@@ -28,6 +35,19 @@ export function sandboxSettings(config: Config): SandboxSettings {
     maxLivePerOwner: config.SANDBOX_MAX_LIVE_PER_OWNER,
     maxExecsPerSandbox: config.EXEC_MAX_CONCURRENT_PER_SANDBOX,
     lifetimeMarginMs: config.SANDBOX_LIFETIME_MARGIN_MS,
+    runOverheadMs: 2 * config.RUN_FILES_DEADLINE_MS + config.EXEC_OVERHEAD_MS,
+    runFilesDeadlineMs: config.RUN_FILES_DEADLINE_MS,
+    runMaxFileBytes: config.RUN_MAX_FILE_BYTES,
+  };
+}
+
+export function runLimits(config: Config): RunLimits {
+  return {
+    maxFiles: config.RUN_MAX_FILES,
+    maxFileBytes: config.RUN_MAX_FILE_BYTES,
+    maxStdinBytes: config.RUN_MAX_FILE_BYTES,
+    maxEnvVariables: config.EXEC_MAX_ARGV_COUNT,
+    maxEnvBytes: config.EXEC_MAX_ARGV_BYTES,
   };
 }
 

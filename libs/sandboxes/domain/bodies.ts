@@ -29,6 +29,7 @@ const DEFAULT_CPU = 1;
 const MAX_ID_LENGTH = 128;
 /** A surrogate without its partner: no UTF-8 and no JSON column can hold it. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
+export const isWellFormed = (text: string): boolean => !LONE_SURROGATE.test(text);
 
 const gpuType = z
   .string()
@@ -50,7 +51,7 @@ const sandboxId = z.string().min(1).max(MAX_ID_LENGTH).describe('The sandbox_id 
 const argument = z
   .string()
   .refine((text) => !text.includes('\0'), 'An argument must not contain a NUL character')
-  .refine((text) => !LONE_SURROGATE.test(text), 'An argument must be well-formed Unicode');
+  .refine((text) => isWellFormed(text), 'An argument must be well-formed Unicode');
 
 function createSchema(limits: BodyLimits) {
   const [defaultImage = ''] = limits.images;

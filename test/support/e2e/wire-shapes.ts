@@ -1,6 +1,6 @@
 import { PaymentRequiredV1Schema, PaymentRequiredV2Schema } from '@x402/core/schemas';
 import { z } from 'zod';
-import { NETWORK, PAY_TO, type SandboxCall } from './stack';
+import { NETWORK, PAY_TO } from './stack';
 
 /** Every error answer, as BlockRun's buyers and ours read it. */
 export const errorAnswer = z.looseObject({
@@ -69,18 +69,19 @@ export type TermsV2 = z.output<typeof headerV2>;
 
 export const fromBase64Json = (text: string): unknown => JSON.parse(Buffer.from(text, 'base64').toString('utf8'));
 
-export const PRICE_ATOMIC: Readonly<Record<SandboxCall, string>> = {
+/** By the second part of the operation's name. */
+export const PRICE_ATOMIC = {
   create: '10000',
   exec: '1000',
   status: '1000',
   terminate: '1000',
-};
-const PRICE_USD: Readonly<Record<SandboxCall, string>> = {
-  create: '0.0100',
-  exec: '0.0010',
-  status: '0.0010',
-  terminate: '0.0010',
-};
+  run: '12000',
+  snapshot: '10000',
+  /** The amount that the body asks for; the example asks for this one. */
+  topup: '10000',
+} as const;
+export type SoldCall = keyof typeof PRICE_ATOMIC;
+const usd = (atomic: string): string => (Number(atomic) / 1_000_000).toFixed(4);
 
 export interface AnyAnswer {
   readonly status: number;
@@ -92,7 +93,7 @@ export interface AnyAnswer {
  * Holds a 402 against both protocols, by the official schemas and by the stricter ones above, and both against the
  * price of the call.
  */
-export function expectTerms(answer: AnyAnswer, call: SandboxCall): { v1: TermsV1; v2: TermsV2 } {
+export function expectTerms(answer: AnyAnswer, call: SoldCall): { v1: TermsV1; v2: TermsV2 } {
   const header = answer.header('payment-required') ?? '';
   expect(answer.header('x-payment-required')).toBe(header);
   const json: unknown = JSON.parse(answer.text);
@@ -101,7 +102,7 @@ export function expectTerms(answer: AnyAnswer, call: SandboxCall): { v1: TermsV1
   const v1 = bodyV1.parse(json);
   const v2 = headerV2.parse(fromBase64Json(header));
   const priceAtomic = PRICE_ATOMIC[call];
-  expect(v1.price.amount).toBe(PRICE_USD[call]);
+  expect(v1.price.amount).toBe(usd(priceAtomic));
   expect(v1.accepts[0]).toMatchObject({ maxAmountRequired: priceAtomic, payTo: PAY_TO, asset: NETWORK.usdc });
   expect(v2.accepts[0]).toMatchObject({ amount: priceAtomic, payTo: PAY_TO, asset: NETWORK.usdc });
   expect(v1.accepts[0]!.resource).toBe(v2.resource.url);

@@ -90,6 +90,15 @@ export const sandboxesVariables = {
     'Most that a sandbox may have written for a snapshot, in MiB; container provider.',
   ),
 
+  RUN_MAX_FILES: integer(0, 1_000, 32, 'Files that a run may take in, and give back.'),
+  RUN_MAX_FILE_BYTES: integer(
+    0,
+    67_108_864,
+    1_048_576,
+    'Bytes of all files of a run that go in, and of all that come out; its standard input, too. What goes in also fits BODY_LIMIT_BYTES.',
+  ),
+  RUN_FILES_DEADLINE_MS: integer(1_000, 600_000, 15_000, 'Deadline of writing the files of a run, and of reading them.'),
+
   DOCKER_HOST: z.string().default('unix:///var/run/docker.sock').describe('Docker-compatible engine of the container provider.'),
   ALLOW_SHARED_KERNEL: flag('1 lets a sandbox share the kernel of the host on Base mainnet.'),
   MODAL_TOKEN_ID: z.string().optional().describe('Modal token id.'),
