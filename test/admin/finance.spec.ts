@@ -190,13 +190,14 @@ describe('the finance API', () => {
       [ALICE, randomUUID()],
     );
     const executionId = randomUUID();
-    await pool.query(
-      "INSERT INTO executions (id, operation_id, sandbox_id, owner, argv, timeout_ms, state) VALUES ($1, $2, 'sb-1', $3, '[]', 1, 'started')",
-      [executionId, operationId, ALICE],
-    );
     await pool.query("INSERT INTO operations (id, name, sandbox_id, state) VALUES ($1, 'sandbox.exec', 'sb-1', 'started')", [
       operationId,
     ]);
+    await pool.query(
+      `INSERT INTO executions (id, operation_id, sandbox_id, owner, argv, timeout_ms, state, started_at)
+       SELECT $1, id, 'sb-1', $3, '[]', 1, 'started', at FROM operations WHERE id = $2`,
+      [executionId, operationId, ALICE],
+    );
     const answer = await get(`/finance/payments/${id}`);
     expect(answer.statusCode).toBe(200);
     paymentAnswer.parse(answer.json());

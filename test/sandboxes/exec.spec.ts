@@ -93,8 +93,14 @@ describe('running a command', () => {
 
   it('a command that a dead process left behind does not count for ever', async () => {
     await world.query(
+      `INSERT INTO operations (id, name, sandbox_id, state, at)
+       SELECT gen_random_uuid(), 'sandbox.exec', $1, 'started', now() - interval '7 s' FROM generate_series(1, 5)`,
+      [sandboxId],
+    );
+    await world.query(
       `INSERT INTO executions (id, operation_id, sandbox_id, owner, argv, timeout_ms, state, started_at)
-       SELECT gen_random_uuid(), gen_random_uuid(), $1, $2, '[]', 5000, 'started', now() - interval '7 s' FROM generate_series(1, 5)`,
+       SELECT gen_random_uuid(), id, $1, $2, '[]', 5000, 'started', at FROM operations
+       WHERE sandbox_id = $1 AND name = 'sandbox.exec' AND at < now() - interval '6 s'`,
       [sandboxId, owner],
     );
     await expect(admit()).resolves.toBeUndefined();

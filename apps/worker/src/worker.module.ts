@@ -10,6 +10,7 @@ import { ReaperModule } from '@tollbox/reaper/reaper.module';
 import { ReconciliationModule } from '@tollbox/reconciliation/reconciliation.module';
 import { RefundsModule } from '@tollbox/refunds/refunds.module';
 import { SandboxesModule } from '@tollbox/sandboxes/sandboxes.module';
+import { SandboxUpkeepModule } from '@tollbox/sandboxes/upkeep.module';
 import { providerSightings } from './provider-sightings';
 
 /** Everything that runs behind the answers: the settler, the upkeep of payments, the reaper and reconciliation. */
@@ -26,6 +27,7 @@ export class WorkerModule {
         PaymentsModule.forWorker(SandboxesModule),
         RefundsModule.forWorker(),
         ReaperModule,
+        SandboxUpkeepModule,
         LedgerWorkerModule,
         FinanceWorkerModule,
         ReconciliationModule.forWorker(providerSightings),

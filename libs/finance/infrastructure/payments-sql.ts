@@ -37,7 +37,7 @@ export const SETTLEMENT = `SELECT id, state, signer, evm_nonce::text, transactio
 /** The operation's own record names the sandbox that it made, used or ended. */
 export const WORK = `SELECT
     (SELECT sandbox_id FROM operations WHERE id = $1) AS sandbox_id,
-    (SELECT id FROM executions WHERE operation_id = $1) AS execution_id`;
+    (SELECT e.id FROM operations o JOIN executions e ON e.operation_id = o.id AND e.started_at = o.at WHERE o.id = $1) AS execution_id`;
 
 export const OF_OPERATIONS = `SELECT p.id AS "paymentId", p.operation_id AS "operationId", p.operation, p.payer, p.state,
     p.amount_atomic::text AS "amountAtomic", p.price_atomic::text AS "priceAtomic", p.network, p.transaction_hash AS "transactionHash",

@@ -39,6 +39,8 @@ function crossChecks(environment: Environment): string[] {
   if (environment.SANDBOX_IMAGES.length === 0) problems.push('SANDBOX_IMAGES: names no image');
   if (environment.SANDBOX_DEFAULT_MEMORY_MIB > environment.SANDBOX_MAX_MEMORY_MIB)
     problems.push('SANDBOX_DEFAULT_MEMORY_MIB: is above SANDBOX_MAX_MEMORY_MIB');
+  if (environment.EXEC_OUTPUT_KEPT_MS <= environment.ANSWER_RETENTION_MS)
+    problems.push('EXEC_OUTPUT_KEPT_MS: must be above ANSWER_RETENTION_MS, for which answers are replayed');
   const withFlatPrice = [...environment.PRICE_CREATE_GPU_ATOMIC.keys()].sort().join();
   if (withFlatPrice !== [...environment.PRICE_CREATE_GPU_PER_HOUR_ATOMIC.keys()].sort().join())
     problems.push('PRICE_CREATE_GPU_ATOMIC, PRICE_CREATE_GPU_PER_HOUR_ATOMIC: do not name the same GPUs');

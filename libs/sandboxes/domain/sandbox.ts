@@ -62,7 +62,7 @@ export interface CapturedOutput {
   readonly sha256: string;
 }
 
-/** One command as its row says. `result` is there exactly when the state is `finished`. */
+/** One command as its row says. `result` is there while the state is `finished` and the whole answer is kept. */
 export interface Execution {
   readonly id: string;
   readonly operationId: string;

@@ -89,6 +89,13 @@ export const sandboxesVariables = {
     1_024,
     'Most that a sandbox may have written for a snapshot, in MiB; container provider.',
   ),
+  EXEC_OUTPUT_KEPT_MS: integer(
+    86_400_000,
+    31_536_000_000,
+    259_200_000,
+    'How long the output of a command is kept whole after it ended; then head, tail and SHA-256. Longer than ANSWER_RETENTION_MS.',
+  ),
+  EXEC_LOG_MONTHS: integer(1, 1_200, 13, 'Whole months for which executions are kept; then their months are dropped.'),
 
   RUN_MAX_FILES: integer(0, 1_000, 32, 'Files that a run may take in, and give back.'),
   RUN_MAX_FILE_BYTES: integer(

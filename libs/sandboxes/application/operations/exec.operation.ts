@@ -32,9 +32,9 @@ export class ExecOperation implements Operation<ExecBody> {
   async outcomeOf(operationId: string): Promise<OperationOutcome> {
     if ((await this.store.abandonOperation(operationId, this.name)) === 'abandoned') return { kind: 'not_started' };
     await this.store.failExecution(operationId, 'lost');
+    // Without a result it may have run; without a record or its whole output it ran so long ago that neither is kept.
     const execution = await this.store.findExecution(operationId);
-    if (execution === null) throw new Error(`operation ${operationId} is started and has no execution`);
-    if (execution.result === null) return { kind: 'unknown' };
+    if (execution === null || execution.result === null) return { kind: 'unknown' };
     return { kind: 'done', answer: { status: 200, body: execAnswer(execution.sandboxId, execution.result) } };
   }
 

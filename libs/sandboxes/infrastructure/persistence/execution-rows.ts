@@ -5,19 +5,27 @@ import type { Execution, ExecutionResult } from '../../domain/sandbox';
 import * as operations from './operation-rows';
 import { toExecution, type ExecutionRow } from './rows';
 
+/** The longest timeout and overhead together are shorter than a day and an hour: older partitions are left out. */
 const COUNT_RUNNING = `SELECT count(*)::int AS running FROM executions
-  WHERE sandbox_id = $1 AND state = 'started' AND started_at + (timeout_ms + $2::int) * interval '1 ms' > now()`;
+  WHERE sandbox_id = $1 AND state = 'started' AND started_at > now() - interval '25 h'
+    AND started_at + (timeout_ms + $2::int) * interval '1 ms' > now()`;
 
 const LOCK_USABLE = `SELECT id FROM sandboxes
   WHERE id = $1 AND state = 'running' AND desired_state = 'running' AND deadline_at > now() FOR NO KEY UPDATE`;
 
-const INSERT = `INSERT INTO executions (id, operation_id, sandbox_id, owner, argv, timeout_ms, state)
-  VALUES ($1, $2, $3, $4, $5::jsonb, $6, 'started')`;
+/** An execution has the time of its operation: whoever knows the operation finds the partition. */
+const STARTED_AT = '(SELECT at FROM operations WHERE id = $1)';
+
+const INSERT = `INSERT INTO executions (operation_id, id, sandbox_id, owner, argv, timeout_ms, state, started_at)
+  VALUES ($1, $2, $3, $4, $5::jsonb, $6, 'started', ${STARTED_AT})`;
 
 const FINISH = `UPDATE executions SET state = 'finished', finished_at = now(), returncode = $2, timed_out = $3, duration_ms = $4,
     stdout = $5, stdout_bytes = $6, stdout_truncated = $7, stdout_sha256 = $8,
     stderr = $9, stderr_bytes = $10, stderr_truncated = $11, stderr_sha256 = $12
-  WHERE operation_id = $1 AND state = 'started'`;
+  WHERE operation_id = $1 AND started_at = ${STARTED_AT} AND state = 'started'`;
+
+const FAIL = `UPDATE executions SET state = 'failed', finished_at = now(), error = $2
+  WHERE operation_id = $1 AND started_at = ${STARTED_AT} AND state = 'started'`;
 
 /** The part of the SandboxStore that keeps executions. */
 export class ExecutionRows {
@@ -35,8 +43,8 @@ export class ExecutionRows {
       if ((await countRunning(client, execution.sandboxId, execution.overheadMs)) >= execution.maxRunning) return 'busy';
       if (!(await operations.start(client, execution.operationId, 'sandbox.exec', execution.sandboxId))) return 'abandoned';
       await client.query(INSERT, [
-        execution.id,
         execution.operationId,
+        execution.id,
         execution.sandboxId,
         execution.owner,
         JSON.stringify(execution.argv),
@@ -66,15 +74,15 @@ export class ExecutionRows {
   }
 
   async failExecution(operationId: string, error: string): Promise<boolean> {
-    const { rowCount } = await this.pool.query(
-      `UPDATE executions SET state = 'failed', finished_at = now(), error = $2 WHERE operation_id = $1 AND state = 'started'`,
-      [operationId, error],
-    );
+    const { rowCount } = await this.pool.query(FAIL, [operationId, error]);
     return rowCount === 1;
   }
 
   async findExecution(operationId: string): Promise<Execution | null> {
-    const { rows } = await this.pool.query<ExecutionRow>('SELECT * FROM executions WHERE operation_id = $1', [operationId]);
+    const { rows } = await this.pool.query<ExecutionRow>(
+      `SELECT * FROM executions WHERE operation_id = $1 AND started_at = ${STARTED_AT}`,
+      [operationId],
+    );
     const [row] = rows;
     return row === undefined ? null : toExecution(row);
   }

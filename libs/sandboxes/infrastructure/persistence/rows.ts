@@ -73,6 +73,7 @@ export interface ExecutionRow {
   stderr_sha256: string | null;
   error: string | null;
   duration_ms: number | null;
+  trimmed_at: Date | null;
 }
 
 export function toExecution(row: ExecutionRow): Execution {
@@ -84,7 +85,7 @@ export function toExecution(row: ExecutionRow): Execution {
     state: row.state,
     error: row.error,
     result:
-      row.state !== 'finished' || row.returncode === null || row.stdout === null || row.stderr === null
+      row.trimmed_at !== null || row.state !== 'finished' || row.returncode === null || row.stdout === null || row.stderr === null
         ? null
         : {
             returncode: row.returncode,

@@ -13,10 +13,10 @@ import type {
   SandboxQueries,
 } from '../../application/ports/sandbox-queries';
 import { isSandboxId } from '../../domain/sandbox-id';
+import { EXCERPT_BYTES } from './execution-log';
 import { toSandbox, type SandboxRow } from './rows';
 
 const MAX_ROWS = 500;
-const EXCERPT_BYTES = 1_024;
 
 const EVENTS = `SELECT * FROM (
     SELECT id::text, kind, from_state AS "fromState", to_state AS "toState", reason, operation_id AS "operationId", actor, detail, at
@@ -26,21 +26,24 @@ const OPERATIONS = `SELECT * FROM (
     SELECT id AS "operationId", name, at FROM operations WHERE sandbox_id = $1 ORDER BY at DESC, id DESC LIMIT ${MAX_ROWS}) newest
   ORDER BY at, "operationId"`;
 
+/** A sandbox runs commands while it lives: only the partitions of that time are read. */
+const IN_ITS_LIFE = `sandbox_id = $1 AND started_at >= $2::timestamptz AND started_at <= COALESCE($3::timestamptz, 'infinity')`;
+
 /** Only the ends leave the database: a page of full outputs would be hundreds of megabytes. */
 const excerpt = (stream: 'stdout' | 'stderr'): string => `
   substring(${stream} FROM 1 FOR ${EXCERPT_BYTES}) AS ${stream}_head,
-  CASE WHEN octet_length(${stream}) > ${EXCERPT_BYTES}
-    THEN substring(${stream} FROM greatest(${EXCERPT_BYTES}, octet_length(${stream}) - ${EXCERPT_BYTES}) + 1) END AS ${stream}_tail,
+  COALESCE(${stream}_tail, CASE WHEN octet_length(${stream}) > ${EXCERPT_BYTES}
+    THEN substring(${stream} FROM greatest(${EXCERPT_BYTES}, octet_length(${stream}) - ${EXCERPT_BYTES}) + 1) END) AS ${stream}_tail,
   ${stream}_bytes::float8 AS ${stream}_bytes, ${stream}_truncated, ${stream}_sha256`;
 
-const EXECUTIONS = `SELECT * FROM (
+export const EXECUTIONS = `SELECT * FROM (
     SELECT id, operation_id, argv, state, returncode, timed_out, timeout_ms, duration_ms, error, started_at, finished_at,
       ${excerpt('stdout')}, ${excerpt('stderr')}
-    FROM executions WHERE sandbox_id = $1 ORDER BY started_at DESC, id DESC LIMIT ${MAX_ROWS}) newest ORDER BY started_at, id`;
+    FROM executions WHERE ${IN_ITS_LIFE} ORDER BY started_at DESC, id DESC LIMIT ${MAX_ROWS}) newest ORDER BY started_at, id`;
 
 const TOTALS = `SELECT
   (SELECT count(*)::int FROM sandbox_events WHERE sandbox_id = $1) AS events,
-  (SELECT count(*)::int FROM executions WHERE sandbox_id = $1) AS executions,
+  (SELECT count(*)::int FROM executions WHERE ${IN_ITS_LIFE}) AS executions,
   (SELECT count(*)::int FROM operations WHERE sandbox_id = $1) AS operations`;
 
 interface ExecutionExcerptRow {
@@ -92,10 +95,11 @@ export class PgSandboxQueries implements SandboxQueries {
 async function readHistory(client: PoolClient, id: string): Promise<SandboxHistory | null> {
   const [row] = (await client.query<SandboxRow>('SELECT * FROM sandboxes WHERE id = $1', [id])).rows;
   if (row === undefined) return null;
+  const life = [id, row.created_at, row.ended_at];
   const events = await client.query<SandboxEventRecord>(EVENTS, [id]);
-  const executions = await client.query<ExecutionExcerptRow>(EXECUTIONS, [id]);
+  const executions = await client.query<ExecutionExcerptRow>(EXECUTIONS, life);
   const operations = await client.query<OperationEntry>(OPERATIONS, [id]);
-  const totals = await client.query<SandboxHistory['totals']>(TOTALS, [id]);
+  const totals = await client.query<SandboxHistory['totals']>(TOTALS, life);
   return {
     sandbox: toSandbox(row),
     events: events.rows,
