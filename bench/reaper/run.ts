@@ -7,6 +7,7 @@ import { loadConfig } from '@tollbox/platform/config/config';
 import { Reap } from '@tollbox/reaper/application/reap';
 import { PgReaperStore } from '@tollbox/reaper/infrastructure/pg-reaper.store';
 import { assembleSandboxes } from '@tollbox/sandboxes/assemble';
+import { PgPoolStore } from '@tollbox/sandboxes/infrastructure/persistence/pool-rows';
 import { PgSandboxStore } from '@tollbox/sandboxes/infrastructure/persistence/sandbox.store';
 import { PgSnapshotStore } from '@tollbox/sandboxes/infrastructure/persistence/snapshot.store';
 import { openServer } from '../scale/world';
@@ -17,6 +18,8 @@ import { ProviderDouble } from './provider-double';
 /** Time after the last deadline within which everything must be over. */
 const LAST_MS = 20_000;
 const LEASE_MS = 5_000;
+/** PostgreSQL counts scans that much later. */
+const STATISTICS_DELAY_MS = 2_000;
 /** The first deadlines come after the rows are there and counted. */
 const HEAD_START_S = 10;
 const SCANS = `SELECT seq_scan::int AS scans FROM pg_stat_user_tables WHERE relname = 'sandboxes'`;
@@ -47,6 +50,7 @@ function workersOn(pool: Pool, url: string, provider: ProviderDouble, plan: Plan
   const { ender } = assembleSandboxes(config, {
     store: new PgSandboxStore(pool),
     snapshotStore: new PgSnapshotStore(pool),
+    pool: new PgPoolStore(pool),
     provider,
     installation: { id: randomUUID(), isDraining: () => Promise.resolve(false) },
     clock: systemClock,
@@ -93,13 +97,14 @@ export async function measureReaper(plan: Plan, say: (line: string) => void): Pr
       'SELECT provider_ref, owner, deadline_at FROM sandboxes',
     );
     say(`  ${sandboxes.length} live sandboxes of ${plan.owners} wallets; their deadlines take ${plan.spreadS} s`);
+    await pause(STATISTICS_DELAY_MS);
     const scansBefore = (await pool.query<{ scans: number }>(SCANS)).rows[0]!.scans;
     const provider = new ProviderDouble(plan.terminateMs);
     const endsAtMs = Date.now() + (HEAD_START_S + plan.spreadS) * 1_000 + LAST_MS;
     const isOver = (): boolean => provider.goneAtMs.size >= plan.rows || Date.now() > endsAtMs;
     const tickMs: number[] = [];
     await Promise.all(workersOn(pool, url, provider, plan).map((reap) => reapAll(reap, plan, isOver, tickMs)));
-    await pause(1_000); // PostgreSQL counts scans with a delay
+    await pause(STATISTICS_DELAY_MS);
     const tableScans = (await pool.query<{ scans: number }>(SCANS)).rows[0]!.scans - scansBefore;
     const left = await pool.query(`SELECT 1 FROM sandboxes WHERE state <> 'terminated'`);
     return { ...summary(sandboxes, provider, tickMs), left: left.rowCount ?? 0, tableScans };

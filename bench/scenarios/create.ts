@@ -6,7 +6,7 @@ import { CREATE_BODY, SANDBOX_MEMORY_MIB, type World } from '../world';
 
 const DEADLINE_MS = 60_000;
 
-interface Bought {
+export interface Bought {
   readonly owner: PrivateKeyAccount;
   readonly sandboxId: string;
 }

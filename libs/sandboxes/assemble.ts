@@ -6,6 +6,7 @@ import type { Operation } from '@tollbox/platform/operations/operation';
 import { SandboxAccess } from './application/access';
 import { AdmitCreate } from './application/admit-create';
 import { AdmitExec } from './application/admit-exec';
+import { ClaimPooled } from './application/claim-pooled';
 import { CreateSandbox } from './application/create-sandbox';
 import { EndSandbox } from './application/end-sandbox';
 import { ExecCommand } from './application/exec-command';
@@ -16,6 +17,7 @@ import { RunOperation } from './application/operations/run.operation';
 import { StatusOperation } from './application/operations/status.operation';
 import { TerminateOperation } from './application/operations/terminate.operation';
 import type { InstallationView } from './application/ports/installation-view';
+import type { PoolStore } from './application/ports/pool-store';
 import type { SandboxProvider } from './application/ports/provider';
 import type { RefusalObserver } from './application/ports/refusal-observer';
 import type { SandboxStore } from './application/ports/sandbox-store';
@@ -37,6 +39,7 @@ import { assembleSnapshots, type Snapshots } from './assemble-snapshots';
 export interface SandboxParts {
   readonly store: SandboxStore;
   readonly snapshotStore: SnapshotStore;
+  readonly pool: PoolStore;
   readonly provider: SandboxProvider;
   readonly installation: InstallationView;
   readonly clock: Clock;
@@ -74,7 +77,8 @@ export function assembleSandboxes(config: Config, parts: SandboxParts): Sandboxe
   const newId = () => newSandboxId((length) => random.bytes(length));
   const creation = new SettleCreation(store, provider, installation, ender, clock);
   const snapshots = assembleSnapshots(config, parts, provider, access);
-  const create = new CreateSandbox(store, provider, installation, ender, settings, phases, newId);
+  const pooled = new ClaimPooled(parts.pool, store, provider, settings);
+  const create = new CreateSandbox(store, provider, installation, ender, pooled, settings, phases, newId);
   const bodies = createBodySchemas(bodyLimits(config));
   const admitCreate = new AdmitCreate(store, provider, installation, settings);
   return {

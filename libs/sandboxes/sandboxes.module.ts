@@ -15,6 +15,7 @@ import { ObserveSandbox } from './application/observe-sandbox';
 import type { SandboxProvider } from './application/ports/provider';
 import { SANDBOX_PROVIDER } from './application/ports/provider';
 import { SANDBOX_QUERIES } from './application/ports/sandbox-queries';
+import { POOL_STORE, type PoolStore } from './application/ports/pool-store';
 import { SANDBOX_STORE, type SandboxStore } from './application/ports/sandbox-store';
 import { ProviderCalls } from './application/provider-calls';
 import { SNAPSHOT_STORE, type SnapshotStore } from './application/ports/snapshot-store';
@@ -28,6 +29,7 @@ import { StopSandbox } from './application/stop-sandbox';
 import { TerminateSandbox } from './application/terminate-sandbox';
 import { assembleSandboxes, type Sandboxes } from './assemble';
 import { PgSandboxQueries } from './infrastructure/persistence/sandbox.queries';
+import { PgPoolStore } from './infrastructure/persistence/pool-rows';
 import { PgSandboxStore } from './infrastructure/persistence/sandbox.store';
 import { PgSnapshotStore } from './infrastructure/persistence/snapshot.store';
 import { createProvider } from './infrastructure/provider-factory';
@@ -74,13 +76,18 @@ const PARTS: FactoryProvider[] = [
     { provide: SANDBOX_STORE, useClass: PgSandboxStore },
     { provide: SNAPSHOT_STORE, useClass: PgSnapshotStore },
     { provide: SANDBOX_QUERIES, useClass: PgSandboxQueries },
+    { provide: POOL_STORE, useClass: PgPoolStore },
     {
       provide: SANDBOXES,
-      inject: [CONFIG, SANDBOX_STORE, SNAPSHOT_STORE, SANDBOX_PROVIDER, InstallationService, CLOCK, IDS, RANDOM, AuditLog],
+      inject: [
+        ...[CONFIG, SANDBOX_STORE, SNAPSHOT_STORE, POOL_STORE, SANDBOX_PROVIDER],
+        ...[InstallationService, CLOCK, IDS, RANDOM, AuditLog],
+      ],
       useFactory: (
         config: Config,
         store: SandboxStore,
         snapshotStore: SnapshotStore,
+        pool: PoolStore,
         provider: SandboxProvider,
         installation: InstallationService,
         clock: Clock,
@@ -91,6 +98,7 @@ const PARTS: FactoryProvider[] = [
         assembleSandboxes(config, {
           store,
           snapshotStore,
+          pool,
           provider,
           installation,
           clock,
@@ -111,7 +119,7 @@ const PARTS: FactoryProvider[] = [
     },
     ...PARTS,
   ],
-  exports: [...PARTS, SANDBOX_PROVIDER, SANDBOX_STORE, SNAPSHOT_STORE, SANDBOX_QUERIES, PROVIDER_HEALTH],
+  exports: [...PARTS, SANDBOX_PROVIDER, SANDBOX_STORE, SNAPSHOT_STORE, POOL_STORE, SANDBOX_QUERIES, PROVIDER_HEALTH],
 })
 export class SandboxesModule implements OnApplicationShutdown {
   constructor(@Inject(SANDBOX_PROVIDER) private readonly provider: SandboxProvider) {}

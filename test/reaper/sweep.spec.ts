@@ -246,4 +246,20 @@ describe('a sweep of the reaper', () => {
     await sweep();
     expect(provider.objects.size).toBe(0);
   });
+
+  it('asks by one list where that says who runs, and looks only at who does not', async () => {
+    const [dead, alive] = [(await world.create()).answer.sandbox_id, (await world.create()).answer.sandbox_id];
+    provider.end(dead, { kind: 'ended', returncode: 137, outOfMemory: true });
+    const list = provider.list.bind(provider);
+    jest.spyOn(provider, 'list').mockImplementation(async (installationId, signal) =>
+      (await list(installationId, signal)).map((object) => ({
+        ...object,
+        isRunning: provider.objects.get(object.providerRef)?.state.kind === 'running',
+      })),
+    );
+    expect(await sweep()).toMatchObject({ looks: 1 });
+    expect(await world.state(dead)).toEqual({ state: 'finished', desired_state: 'terminated', reason: 'out_of_memory' });
+    expect((await world.state(alive)).state).toBe('running');
+    expect(await sweep()).toMatchObject({ looks: 0 });
+  });
 });

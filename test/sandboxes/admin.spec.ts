@@ -17,6 +17,7 @@ import { SANDBOX_QUERIES } from '@tollbox/sandboxes/application/ports/sandbox-qu
 import { PgSandboxQueries } from '@tollbox/sandboxes/infrastructure/persistence/sandbox.queries';
 import { InstallationService } from '@tollbox/platform/installation/installation.service';
 import { assembleSandboxes, type Sandboxes } from '@tollbox/sandboxes/assemble';
+import { PgPoolStore } from '@tollbox/sandboxes/infrastructure/persistence/pool-rows';
 import { PgSandboxStore } from '@tollbox/sandboxes/infrastructure/persistence/sandbox.store';
 import { PgSnapshotStore } from '@tollbox/sandboxes/infrastructure/persistence/snapshot.store';
 import { systemIds, systemRandom } from '@tollbox/platform/clock/random';
@@ -51,6 +52,7 @@ type AnyBody = SandboxesAnswer & SandboxDetailAnswer;
         assembleSandboxes(config, {
           store: new PgSandboxStore(pool),
           snapshotStore: new PgSnapshotStore(pool),
+          pool: new PgPoolStore(pool),
           provider,
           installation,
           clock: systemClock,

@@ -35,6 +35,7 @@ describe('creating a sandbox', () => {
       {
         sandboxId: answer.sandbox_id,
         installationId: world.installationId,
+        owner,
         image: 'python:3.11',
         cpuMillis: 1000,
         memoryMiB: 128,

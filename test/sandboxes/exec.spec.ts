@@ -109,9 +109,21 @@ describe('running a command', () => {
 
   it('a sandbox that has ended is gone, however it ended', async () => {
     await world.sandboxes.ender.end(sandboxId, 'operator', { actor: 'key' });
-    await expect(admit()).rejects.toMatchObject({ code: 'sandbox_gone' });
-    await expect(exec()).rejects.toMatchObject({ code: 'sandbox_gone' });
+    await expect(admit()).rejects.toMatchObject({ code: 'sandbox_gone', body: { reason: 'operator' } });
+    await expect(exec()).rejects.toMatchObject({ code: 'sandbox_gone', body: { reason: 'operator' } });
     expect(await world.query('SELECT 1 FROM executions')).toEqual([]);
+  });
+
+  it.each([
+    [{ kind: 'ended', returncode: 137, outOfMemory: true }, 'out_of_memory', /memory/],
+    [{ kind: 'ended', returncode: 1, outOfMemory: false }, 'entrypoint_exited', /first process/],
+    [{ kind: 'not_found' }, 'provider_lost', /lost/],
+  ] as const)('says why it is gone: %p', async (state, reason, words) => {
+    provider.end(sandboxId, state);
+    const gone = { code: 'sandbox_gone', body: { reason }, message: expect.stringMatching(words) as string };
+    await expect(exec()).rejects.toMatchObject(gone);
+    await expect(exec()).rejects.toMatchObject(gone);
+    await expect(admit()).rejects.toMatchObject(gone);
   });
 
   it('a sandbox whose time is over is gone, before the reaper has come', async () => {

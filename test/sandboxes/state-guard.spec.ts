@@ -13,13 +13,13 @@ describe('the database and the domain agree on sandbox states', () => {
   });
   afterAll(() => world.close());
 
-  const insert = async (state: string): Promise<string> => {
+  const insert = async (state: string, owner: string | null = state === 'pooled' ? null : '0x1'): Promise<string> => {
     const id = `sb-${randomUUID().replaceAll('-', '')}`;
     await world.query(
       `INSERT INTO sandboxes (id, owner, state, operation_id, provider, isolation, network_policy, image, cpu_millis, memory_mib, lifetime_ms,
          deadline_at, ended_at)
-       VALUES ($1, '0x1', $2, $3, 'container', 'gvisor', 'none', 'python:3.11', 1000, 256, 1000, now(), now())`,
-      [id, state, randomUUID()],
+       VALUES ($1, $4, $2, $3, 'container', 'gvisor', 'none', 'python:3.11', 1000, 256, 1000, now(), now())`,
+      [id, state, randomUUID(), owner],
     );
     return id;
   };
@@ -32,8 +32,10 @@ describe('the database and the domain agree on sandbox states', () => {
   it.each(SANDBOX_STATES.flatMap((from) => SANDBOX_STATES.filter((to) => to !== from).map((to) => [from, to] as const)))(
     '%s to %s',
     async (from, to) => {
-      const id = await insert(from);
-      const change = world.query('UPDATE sandboxes SET state = $2 WHERE id = $1', [id, to]);
+      const isPool = from === 'pooled' || to === 'pooled';
+      const id = await insert(from, isPool && !['running', 'finished'].includes(from) ? null : '0x1');
+      const claimed = from === 'pooled' && to === 'running' ? `, owner = '0x1', operation_id = gen_random_uuid()` : '';
+      const change = world.query(`UPDATE sandboxes SET state = $2${claimed} WHERE id = $1`, [id, to]);
       if (SANDBOX_TRANSITIONS[from].includes(to)) await change;
       else await expect(change).rejects.toThrow('is not a legal change');
     },

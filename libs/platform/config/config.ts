@@ -41,6 +41,7 @@ function crossChecks(environment: Environment): string[] {
     problems.push('SANDBOX_DEFAULT_MEMORY_MIB: is above SANDBOX_MAX_MEMORY_MIB');
   if (environment.EXEC_OUTPUT_KEPT_MS <= environment.ANSWER_RETENTION_MS)
     problems.push('EXEC_OUTPUT_KEPT_MS: must be above ANSWER_RETENTION_MS, for which answers are replayed');
+  if (environment.POOL_MIN > environment.POOL_MAX) problems.push('POOL_MIN: is above POOL_MAX');
   const withFlatPrice = [...environment.PRICE_CREATE_GPU_ATOMIC.keys()].sort().join();
   if (withFlatPrice !== [...environment.PRICE_CREATE_GPU_PER_HOUR_ATOMIC.keys()].sort().join())
     problems.push('PRICE_CREATE_GPU_ATOMIC, PRICE_CREATE_GPU_PER_HOUR_ATOMIC: do not name the same GPUs');

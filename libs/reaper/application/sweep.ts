@@ -111,14 +111,18 @@ export class Sweep {
     });
   }
 
-  /** Looks at the sandboxes that are not listed, and in turn at some of the others, which may have ended by themselves. */
+  /**
+   * Looks at the sandboxes that are not listed as running: they are gone, or have ended by themselves. Of those of which the
+   * list does not say whether they run, it looks at some in turn.
+   */
   private async lookAtRunning(
     listed: readonly ListedSandbox[],
     stopping: AbortSignal,
   ): Promise<{ ghosts: Sandbox[]; looks: number }> {
-    const refs = listed.map(({ providerRef }) => providerRef);
+    const refs = listed.filter(({ isRunning }) => isRunning !== false).map(({ providerRef }) => providerRef);
     const missing = await this.store.runningWithoutObject(this.provider.name, refs, this.settings.maxLooks);
-    const others = await this.nextOfTurn(this.settings.maxLooks - missing.length);
+    const saysAll = listed.every(({ isRunning }) => isRunning !== undefined);
+    const others = saysAll ? [] : await this.nextOfTurn(this.settings.maxLooks - missing.length);
     const sandboxes = [...new Map([...missing, ...others].map((sandbox) => [sandbox.id, sandbox])).values()];
     const ghosts: Sandbox[] = [];
     await mapConcurrently(sandboxes, this.settings.concurrency, async (sandbox) => {

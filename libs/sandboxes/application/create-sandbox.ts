@@ -2,11 +2,12 @@ import { TollboxError } from '@tollbox/platform/errors/tollbox-error';
 import type { PhaseObserver } from '@tollbox/platform/faults/phase-boundaries';
 import { createAnswer, type CreateAnswer } from '../domain/answers';
 import type { Sandbox, SandboxOrder } from '../domain/sandbox';
+import type { ClaimPooled } from './claim-pooled';
 import type { EndSandbox } from './end-sandbox';
 import { refuseNewSandbox } from './admit-create';
 import type { InstallationView } from './ports/installation-view';
 import { ProviderError, type CreatedSandbox } from './ports/provider';
-import type { SandboxStore } from './ports/sandbox-store';
+import type { NewSandbox, SandboxStore } from './ports/sandbox-store';
 import type { ProviderCalls } from './provider-calls';
 import { toBuyerError } from './provider-failure';
 import type { SandboxSettings } from './settings';
@@ -30,6 +31,7 @@ export class CreateSandbox {
     private readonly provider: ProviderCalls,
     private readonly installation: InstallationView,
     private readonly ender: EndSandbox,
+    private readonly pooled: ClaimPooled,
     private readonly settings: SandboxSettings,
     private readonly phases: PhaseObserver,
     private readonly newId: NewId,
@@ -37,7 +39,13 @@ export class CreateSandbox {
 
   /** @throws TollboxError; nothing that was made stays behind */
   async execute(call: CreateCall): Promise<CreateAnswer> {
-    const sandbox = await this.request(call);
+    const ordered = this.ordered(call);
+    const claimed = await this.pooled.claim(ordered);
+    if (claimed !== null) {
+      this.phases.reached('operation_running');
+      return createAnswer(claimed);
+    }
+    const sandbox = await this.request(ordered);
     const by = { actor: call.owner, operationId: call.operationId };
     const started = await this.store.change({
       id: sandbox.id,
@@ -62,21 +70,21 @@ export class CreateSandbox {
     return createAnswer(running ?? (await this.settledByAnother(sandbox, created, call)));
   }
 
-  private async request(call: CreateCall): Promise<Sandbox> {
+  private ordered({ order, owner, operationId }: CreateCall): Omit<NewSandbox, 'id'> {
     const { isolation, networkPolicy } = this.provider.capabilities();
-    const result = await this.store.requestSandbox(
-      {
-        ...call.order,
-        id: this.newId(),
-        owner: call.owner,
-        operationId: call.operationId,
-        provider: this.provider.name,
-        isolation,
-        networkPolicy: call.order.network?.policy ?? networkPolicy,
-        createDeadlineMs: this.settings.createDeadlineMs,
-      },
-      this.settings,
-    );
+    return {
+      ...order,
+      owner,
+      operationId,
+      provider: this.provider.name,
+      isolation,
+      networkPolicy: order.network?.policy ?? networkPolicy,
+      createDeadlineMs: this.settings.createDeadlineMs,
+    };
+  }
+
+  private async request(ordered: Omit<NewSandbox, 'id'>): Promise<Sandbox> {
+    const result = await this.store.requestSandbox({ ...ordered, id: this.newId() }, this.settings);
     if (result === 'abandoned') throw new TollboxError('operation_interrupted');
     return typeof result === 'string' ? refuseNewSandbox(result) : result;
   }

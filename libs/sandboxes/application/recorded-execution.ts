@@ -7,6 +7,7 @@ import type { ObserveSandbox } from './observe-sandbox';
 import { ProviderError } from './ports/provider';
 import type { SandboxStore } from './ports/sandbox-store';
 import { toBuyerError } from './provider-failure';
+import { sandboxGone } from './sandbox-gone';
 import type { SandboxSettings } from './settings';
 
 /** What is recorded of a command before it runs. */
@@ -37,7 +38,7 @@ export class RecordedExecution {
     command: RecordedCommand,
     work: () => Promise<Output>,
   ): Promise<Output & ExecutionResult> {
-    await this.start(command);
+    await this.start(sandbox, command);
     const startedAtMs = this.clock.nowMs();
     let output: Output;
     try {
@@ -50,7 +51,7 @@ export class RecordedExecution {
     return result;
   }
 
-  private async start({ operationId, sandboxId, owner, argv, timeoutMs }: RecordedCommand): Promise<void> {
+  private async start(sandbox: Sandbox, { operationId, sandboxId, owner, argv, timeoutMs }: RecordedCommand): Promise<void> {
     const started = await this.store.startExecution({
       id: this.ids.uuid(),
       operationId,
@@ -62,7 +63,7 @@ export class RecordedExecution {
       maxRunning: this.settings.maxExecsPerSandbox,
     });
     if (started === 'abandoned') throw new TollboxError('operation_interrupted');
-    if (started === 'not_running') throw new TollboxError('sandbox_gone');
+    if (started === 'not_running') throw sandboxGone((await this.store.find(sandboxId)) ?? sandbox);
     if (started === 'busy') throw sandboxBusy();
   }
 
@@ -70,8 +71,7 @@ export class RecordedExecution {
     if (!(error instanceof ProviderError)) return error;
     await this.store.failExecution(command.operationId, error.kind);
     if (error.kind === 'gone' || error.kind === 'not_found') {
-      await this.lookAfterGone(sandbox, command);
-      return new TollboxError('sandbox_gone', { cause: error });
+      return sandboxGone(await this.lookAfterGone(sandbox, command), error);
     }
     if (error.kind === 'timeout' || NOT_STARTED.has(error.kind)) return toBuyerError(error);
     // Retryable codes would let the same payment run the command a second time.
@@ -79,14 +79,16 @@ export class RecordedExecution {
     return new TollboxError('execution_lost', { message, cause: error });
   }
 
-  /** The buyer's answer is certain already; what cannot be seen now the reaper sees later. */
-  private async lookAfterGone(sandbox: Sandbox, { owner, operationId }: RecordedCommand): Promise<void> {
+  /** That it is gone is certain already; why, a look tells. What cannot be seen now the reaper sees later. */
+  private async lookAfterGone(sandbox: Sandbox, { owner, operationId }: RecordedCommand): Promise<Sandbox> {
     await this.store.countGhostSighting(sandbox.id); // the exec was the first explicit not-found; a look is the second
     try {
-      await this.observer.observe(sandbox, { actor: owner, operationId });
+      const seen = await this.observer.observe(sandbox, { actor: owner, operationId });
+      return seen.reason === null ? { ...seen, reason: 'provider_lost' } : seen;
     } catch (error) {
       if (!(error instanceof ProviderError)) throw error;
       await this.store.note(sandbox.id, 'inspect_failed', { actor: owner, operationId }, { provider_error: error.kind });
+      return { ...sandbox, reason: 'provider_lost' };
     }
   }
 }

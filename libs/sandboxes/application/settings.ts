@@ -13,7 +13,13 @@ export interface SandboxSettings {
   readonly maxOutputBytes: number;
   readonly maxLive: number;
   readonly maxLivePerOwner: number;
+  /** Creates that the provider works on at once. */
+  readonly maxCreating: number;
+  readonly maxCreatesPerMinute: number;
+  readonly maxCreatesPerMinutePerOwner: number;
   readonly maxExecsPerSandbox: number;
+  readonly maxExecsPerOwner: number;
+  readonly maxExecs: number;
   /** The provider ends a sandbox this long after its sold lifetime, should nobody here do it. */
   readonly lifetimeMarginMs: number;
   /** The sandbox of a run lives this much longer than its program may take. */
@@ -22,6 +28,8 @@ export interface SandboxSettings {
   readonly runFilesDeadlineMs: number;
   /** Of all files of a run that go in, and of all that come out. */
   readonly runMaxFileBytes: number;
+  /** Members of the warm pool; 0 is no pool. */
+  readonly poolMax: number;
 }
 
 export function sandboxSettings(config: Config): SandboxSettings {
@@ -33,11 +41,17 @@ export function sandboxSettings(config: Config): SandboxSettings {
     maxOutputBytes: config.EXEC_MAX_OUTPUT_BYTES,
     maxLive: config.SANDBOX_MAX_LIVE,
     maxLivePerOwner: config.SANDBOX_MAX_LIVE_PER_OWNER,
+    maxCreating: config.SANDBOX_MAX_CREATING,
+    maxCreatesPerMinute: config.SANDBOX_MAX_CREATES_PER_MINUTE,
+    maxCreatesPerMinutePerOwner: config.SANDBOX_MAX_CREATES_PER_MINUTE_PER_OWNER,
     maxExecsPerSandbox: config.EXEC_MAX_CONCURRENT_PER_SANDBOX,
+    maxExecsPerOwner: config.EXEC_MAX_CONCURRENT_PER_OWNER,
+    maxExecs: config.EXEC_MAX_CONCURRENT,
     lifetimeMarginMs: config.SANDBOX_LIFETIME_MARGIN_MS,
     runOverheadMs: 2 * config.RUN_FILES_DEADLINE_MS + config.EXEC_OVERHEAD_MS,
     runFilesDeadlineMs: config.RUN_FILES_DEADLINE_MS,
     runMaxFileBytes: config.RUN_MAX_FILE_BYTES,
+    poolMax: config.POOL_MAX,
   };
 }
 

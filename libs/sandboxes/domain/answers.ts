@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { textOf } from './output';
-import { isUsable, type ExecutionResult, type Sandbox } from './sandbox';
+import { endReason, isUsable, type ExecutionResult, type Sandbox } from './sandbox';
 
 /** ISO 8601 in UTC as BlockRun writes it: `2026-04-09T16:16:27.857000+00:00`. */
 export function isoMicros(date: Date): string {
@@ -91,7 +91,7 @@ export function statusAnswer(sandbox: Sandbox, nowMs: number): StatusAnswer {
     sandbox_id: sandbox.id,
     status: running ? 'running' : 'terminated',
     returncode: running ? null : sandbox.returncode,
-    reason: running ? null : (sandbox.reason ?? 'deadline'),
+    reason: running ? null : endReason(sandbox),
     expires_at: isoMicros(sandbox.deadlineAt),
   };
 }

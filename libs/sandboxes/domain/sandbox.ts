@@ -77,3 +77,8 @@ export interface Execution {
 export function isUsable(sandbox: Sandbox, nowMs: number): boolean {
   return sandbox.state === 'running' && sandbox.desiredState === 'running' && sandbox.deadlineAt.getTime() > nowMs;
 }
+
+/** Why a buyer cannot use it any more: a sandbox whose time is over is over before anybody has ended it. */
+export function endReason(sandbox: Sandbox): EndReason {
+  return sandbox.reason ?? 'deadline';
+}

@@ -8,6 +8,7 @@ import type { SandboxProvider } from '@tollbox/sandboxes/application/ports/provi
 import { assembleSandboxes, type Sandboxes } from '@tollbox/sandboxes/assemble';
 import type { CreateAnswer } from '@tollbox/sandboxes/domain/answers';
 import type { SandboxOrder } from '@tollbox/sandboxes/domain/sandbox';
+import { PgPoolStore } from '@tollbox/sandboxes/infrastructure/persistence/pool-rows';
 import { PgSandboxStore } from '@tollbox/sandboxes/infrastructure/persistence/sandbox.store';
 import { PgSnapshotStore } from '@tollbox/sandboxes/infrastructure/persistence/snapshot.store';
 import { Pool, types } from 'pg';
@@ -72,6 +73,7 @@ export async function openWorld(provider: SandboxProvider, overrides: Record<str
     assembleSandboxes(settings, {
       store,
       snapshotStore,
+      pool: new PgPoolStore(pool),
       provider: over,
       installation,
       clock: { nowMs: () => Date.now() + world.clockOffsetMs },

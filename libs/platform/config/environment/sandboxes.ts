@@ -68,8 +68,13 @@ export const sandboxesVariables = {
   SANDBOX_MAX_PORTS: integer(0, 100, 8, 'Ports that a create may name for tunnels.'),
   SANDBOX_MAX_LIVE: integer(1, 1_000_000, 100, 'Live sandboxes of the installation.'),
   SANDBOX_MAX_LIVE_PER_OWNER: integer(1, 1_000_000, 20, 'Live sandboxes of one wallet.'),
+  SANDBOX_MAX_CREATING: integer(1, 100_000, 64, 'Sandboxes that are being created at once.'),
+  SANDBOX_MAX_CREATES_PER_MINUTE: integer(1, 1_000_000, 1_000, 'Sandboxes that are created in a minute.'),
+  SANDBOX_MAX_CREATES_PER_MINUTE_PER_OWNER: integer(1, 1_000_000, 60, 'Sandboxes that one wallet creates in a minute.'),
   EXEC_MAX_TIMEOUT_S: integer(1, 86_400, 60, 'Longest and default timeout of an exec in seconds.'),
   EXEC_MAX_CONCURRENT_PER_SANDBOX: integer(1, 1_000, 16, 'Commands that run in one sandbox at once.'),
+  EXEC_MAX_CONCURRENT_PER_OWNER: integer(1, 100_000, 64, 'Commands of one wallet that run at once.'),
+  EXEC_MAX_CONCURRENT: integer(1, 1_000_000, 1_000, 'Commands that run at once.'),
   EXEC_OVERHEAD_MS: integer(1_000, 120_000, 10_000, 'Time that an exec may take on top of its timeout, to start and to be read.'),
   EXEC_MAX_ARGV_COUNT: integer(1, 65_536, 1_024, 'Arguments of a command.'),
   EXEC_MAX_ARGV_BYTES: integer(1_024, 1_048_576, 65_536, 'Bytes of all arguments of a command together.'),
@@ -125,6 +130,20 @@ export const sandboxesVariables = {
     .describe('Creates per second that the Modal account takes; all gateways of the installation together keep to it.'),
   MODAL_CREATE_QUEUE_LENGTH: integer(1, 100_000, 200, 'Creates of one process that may wait for their turn at Modal.'),
   MODAL_CREATE_MAX_WAIT_MS: integer(100, 600_000, 20_000, 'A create that would wait longer for its turn at Modal is refused.'),
+
+  POOL_MAX: integer(0, 10_000, 0, 'Sandboxes that wait for a buyer in the warm pool, of all profiles together; 0 is no pool.'),
+  POOL_MIN: integer(0, 10_000, 0, 'Sandboxes of the default profile that wait even without demand.'),
+  POOL_LEAD_S: integer(1, 3_600, 30, 'The pool holds twice the creates that come on average in this time.'),
+  POOL_DEMAND_WINDOW_S: integer(10, 86_400, 600, 'The average is taken over this time.'),
+  POOL_MAX_AGE_S: integer(10, 86_400, 900, 'A pool member that nobody buys ends after this time.'),
+  POOL_MAX_USD_PER_HOUR: z.coerce
+    .number()
+    .min(0)
+    .max(1e6)
+    .default(1)
+    .describe('What the pool may cost at the provider by the rate table.'),
+  POOL_CONCURRENCY: integer(1, 64, 4, 'Pool members that are made at once.'),
+  POOL_INTERVAL_MS: integer(100, 600_000, 1_000, 'Time between two looks at the pool.'),
 
   REAPER_INTERVAL_MS: integer(100, 600_000, 1_000, 'Time between two passes of the reaper.'),
   REAPER_CONCURRENCY: integer(1, 256, 16, 'Sandboxes that one worker ends at the provider at once.'),

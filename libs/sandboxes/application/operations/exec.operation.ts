@@ -34,7 +34,7 @@ export class ExecOperation implements Operation<ExecBody> {
     await this.store.failExecution(operationId, 'lost');
     // Without a result it may have run; without a record or its whole output it ran so long ago that neither is kept.
     const execution = await this.store.findExecution(operationId);
-    if (execution === null || execution.result === null) return { kind: 'unknown' };
+    if (!execution?.result) return { kind: 'unknown' };
     return { kind: 'done', answer: { status: 200, body: execAnswer(execution.sandboxId, execution.result) } };
   }
 

@@ -109,6 +109,8 @@ export interface ListedSandbox extends ProviderHandle {
   readonly sandboxId: string | null;
   /** Null where the provider does not say. */
   readonly createdAt: Date | null;
+  /** Whether it runs; absent where the list does not say, so that each one has to be looked at. */
+  readonly isRunning?: boolean;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { CreateRefusal, LiveCounts, LiveLimits } from '../../domain/create-limits';
 import type { Execution, ExecutionResult, Sandbox, SandboxOrder } from '../../domain/sandbox';
 import type { EndReason, SandboxState } from '../../domain/sandbox-state';
 
@@ -18,12 +19,9 @@ export interface NewSandbox extends SandboxOrder {
   readonly createDeadlineMs: number;
 }
 
-export interface LiveLimits {
-  readonly maxLive: number;
-  readonly maxLivePerOwner: number;
-}
+export type { LiveCounts, LiveLimits } from '../../domain/create-limits';
 
-export type RequestResult = Sandbox | 'abandoned' | 'draining' | 'limit_of_owner' | 'limit_of_installation';
+export type RequestResult = Sandbox | 'abandoned' | 'draining' | CreateRefusal;
 
 /** A change of state. It happens only from one of `from`; otherwise nothing changes. */
 export interface StateChange extends Actor {
@@ -65,7 +63,7 @@ export type StartResult = 'started' | 'abandoned' | 'not_running' | 'busy';
 export interface SandboxStore {
   find(id: string): Promise<Sandbox | null>;
   findByOperation(operationId: string): Promise<Sandbox | null>;
-  countLive(owner: string): Promise<{ readonly ofInstallation: number; readonly ofOwner: number }>;
+  countLive(owner: string): Promise<LiveCounts>;
 
   /** Inserts operation, row (`requested`) and event, unless a limit, draining or a settled operation forbids it. */
   requestSandbox(sandbox: NewSandbox, limits: LiveLimits): Promise<RequestResult>;
@@ -93,6 +91,8 @@ export interface SandboxStore {
 
   /** Commands of the sandbox that run now. */
   countRunning(sandboxId: string, overheadMs: number): Promise<number>;
+  /** Commands that run now in all sandboxes of a wallet, and in all of the installation. */
+  countRunningOf(owner: string, overheadMs: number): Promise<{ readonly ofOwner: number; readonly ofInstallation: number }>;
   /** Inserts operation and execution (`started`) while the sandbox runs and has room. */
   startExecution(execution: NewExecution): Promise<StartResult>;
   /** Compare-and-set `started` to `finished`; false when somebody else settled it. */

@@ -159,10 +159,11 @@ export class ContainerProvider implements SandboxProvider {
         abortSignal: this.bounded(signal),
       });
       const containers = await withinDeadline(asking, signal, 'list');
-      return containers.map(({ Id, Labels, Created }) => ({
+      return containers.map(({ Id, Labels, Created, State }) => ({
         providerRef: Id,
         sandboxId: Labels[LABEL_SANDBOX] ?? null,
         createdAt: new Date(Created * 1_000),
+        isRunning: State === 'running',
       }));
     } catch (error) {
       throw toProviderError(error, 'list');

@@ -10,6 +10,10 @@ const COUNT_RUNNING = `SELECT count(*)::int AS running FROM executions
   WHERE sandbox_id = $1 AND state = 'started' AND started_at > now() - interval '25 h'
     AND started_at + (timeout_ms + $2::int) * interval '1 ms' > now()`;
 
+const COUNT_RUNNING_OF = `SELECT count(*)::int AS "ofInstallation", (count(*) FILTER (WHERE owner = $1))::int AS "ofOwner" FROM executions
+  WHERE state = 'started' AND started_at > now() - interval '25 h'
+    AND started_at + (timeout_ms + $2::int) * interval '1 ms' > now()`;
+
 const LOCK_USABLE = `SELECT id FROM sandboxes
   WHERE id = $1 AND state = 'running' AND desired_state = 'running' AND deadline_at > now() FOR NO KEY UPDATE`;
 
@@ -33,6 +37,11 @@ export class ExecutionRows {
 
   async countRunning(sandboxId: string, overheadMs: number): Promise<number> {
     return countRunning(this.pool, sandboxId, overheadMs);
+  }
+
+  async countRunningOf(owner: string, overheadMs: number): Promise<{ ofOwner: number; ofInstallation: number }> {
+    const { rows } = await this.pool.query<{ ofOwner: number; ofInstallation: number }>(COUNT_RUNNING_OF, [owner, overheadMs]);
+    return rows[0] ?? { ofOwner: 0, ofInstallation: 0 };
   }
 
   /** The sandbox's row is locked while the commands are counted, so that the limit holds exactly. */

@@ -1,9 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { PG_POOL } from '@tollbox/platform/database/pg-pool';
 import { inTransaction } from '@tollbox/platform/database/transaction';
-import type { Pool, PoolClient } from 'pg';
+import type { Pool } from 'pg';
 import type {
   Actor,
+  LiveCounts,
   LiveLimits,
   NewSandbox,
   RequestResult,
@@ -13,12 +14,11 @@ import type {
 import type { Sandbox } from '../../domain/sandbox';
 import { isSandboxId } from '../../domain/sandbox-id';
 import type { EndReason } from '../../domain/sandbox-state';
+import { countLive, refusalOf, takeAdmissionLock } from './admission-rows';
 import { ExecutionRows } from './execution-rows';
-import { FINAL_STATES, LIVE_STATES, toSandbox, type SandboxRow } from './rows';
+import { FINAL_STATES, toSandbox, type SandboxRow } from './rows';
 import * as operations from './operation-rows';
 
-/** Creates wait for each other for the time of two short statements, so that limits hold exactly. */
-const ADMISSION_LOCK = 7_261_101;
 /** Takes a row for a change and lets rows that refer to it be inserted meanwhile. */
 const LOCK = 'FOR NO KEY UPDATE';
 
@@ -79,13 +79,13 @@ export class PgSandboxStore extends ExecutionRows implements SandboxStore {
     return this.one('SELECT * FROM sandboxes WHERE operation_id = $1', [operationId]);
   }
 
-  async countLive(owner: string): Promise<{ ofInstallation: number; ofOwner: number }> {
+  async countLive(owner: string): Promise<LiveCounts> {
     return countLive(this.pool, owner);
   }
 
   async requestSandbox(sandbox: NewSandbox, limits: LiveLimits): Promise<RequestResult> {
     return inTransaction(this.pool, async (client) => {
-      await client.query('SELECT pg_advisory_xact_lock($1)', [ADMISSION_LOCK]);
+      await takeAdmissionLock(client);
       const refusal = await refusalOf(client, sandbox.owner, limits);
       if (refusal !== null) return refusal;
       if (!(await operations.start(client, sandbox.operationId, 'sandbox.create', sandbox.id))) return 'abandoned';
@@ -179,27 +179,6 @@ export class PgSandboxStore extends ExecutionRows implements SandboxStore {
     const [row] = rows;
     return row === undefined ? null : toSandbox(row);
   }
-}
-
-/** Counts and drain state as of now; the caller holds the admission lock. */
-async function refusalOf(
-  client: PoolClient,
-  owner: string,
-  limits: LiveLimits,
-): Promise<Exclude<RequestResult, Sandbox | 'abandoned'> | null> {
-  const { rows } = await client.query<{ draining: boolean }>('SELECT drained_at IS NOT NULL AS draining FROM installation');
-  if (rows[0]?.draining === true) return 'draining';
-  const live = await countLive(client, owner);
-  if (live.ofOwner >= limits.maxLivePerOwner) return 'limit_of_owner';
-  return live.ofInstallation >= limits.maxLive ? 'limit_of_installation' : null;
-}
-
-async function countLive(client: Pool | PoolClient, owner: string): Promise<{ ofInstallation: number; ofOwner: number }> {
-  const { rows } = await client.query<{ all_live: number; of_owner: number }>(
-    `SELECT count(*)::int AS all_live, (count(*) FILTER (WHERE owner = $1))::int AS of_owner FROM sandboxes WHERE state IN ${LIVE_STATES}`,
-    [owner],
-  );
-  return { ofInstallation: rows[0]?.all_live ?? 0, ofOwner: rows[0]?.of_owner ?? 0 };
 }
 
 function only<T>(rows: readonly T[]): T {
