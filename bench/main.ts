@@ -11,8 +11,10 @@ import { cpuTable, measurementTable, moneyLine, ratiosOf, ratioTable } from './r
 import { measureCreate } from './scenarios/create';
 import { COMMANDS, measureExec } from './scenarios/exec';
 import { measureStatus } from './scenarios/status';
+import { measureStream, type StreamFigures } from './scenarios/stream';
 import { measureUnpaid } from './scenarios/unpaid';
 import { warmUp } from './scenarios/warm-up';
+import { limitTable, sandboxLimits } from './sandbox-limits';
 import { closeWorld, openWorld, type World } from './world';
 
 const KEPT_LOG_LINES = 40;
@@ -31,6 +33,7 @@ interface Outcome {
   readonly plan: Plan;
   readonly sandboxes: number;
   readonly measurements: readonly Measurement[];
+  readonly stream: StreamFigures;
   readonly money: MoneyCheck;
 }
 
@@ -78,7 +81,8 @@ async function measureOn(stack: Stack, asked: Plan, signal: AbortSignal): Promis
   const world = await timed('wallets', () => openWorld(stack, plan, signal));
   try {
     const measurements = await measureAll(world);
-    return { stack, plan, sandboxes: world.sandboxes.length, measurements, money: await checkMoney(world) };
+    const stream = await timed('stream', () => measureStream(world));
+    return { stack, plan, sandboxes: world.sandboxes.length, measurements, stream, money: await checkMoney(world) };
   } finally {
     await closeWorld(world);
   }
@@ -98,6 +102,8 @@ function writeResults(outcome: Outcome, machine: Machine, loads: readonly [numbe
     payers: outcome.sandboxes,
     measurements,
     ratios: ratiosOf(measurements),
+    stream: outcome.stream,
+    sandboxLimits: sandboxLimits(measurements, outcome.stream),
     money,
   };
   const text = JSON.stringify(results, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value), 2);
@@ -114,6 +120,7 @@ function report(outcome: Outcome, machine: Machine, loads: readonly [number, num
   say(`load average ${loads[0].toFixed(1)} before, ${loads[1].toFixed(1)} after\n`);
   say(`${measurementTable(measurements)}\n`);
   say(`${ratioTable(ratiosOf(measurements))}\n`);
+  say(`${limitTable(sandboxLimits(measurements, outcome.stream))}\n`);
   const cpu = cpuTable(measurements);
   if (cpu !== null) say(`${cpu}\n`);
   say(`${moneyLine(money)}\n`);

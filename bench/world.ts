@@ -61,6 +61,7 @@ export async function openWorld(stack: Stack, plan: Plan, signal: AbortSignal): 
     dockerHost,
     imageReferences: new Map([[soldImage, imageReference]]),
     pidsLimit: PIDS_LIMIT,
+    agentFile: stack.provider.env['SANDBOX_AGENT_FILE'],
     sharedDirectory: path.join(stateDirectory(), 'seccomp'),
   });
   return {

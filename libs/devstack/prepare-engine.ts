@@ -1,3 +1,4 @@
+import { ensureAgent } from './agent';
 import { findOrStartEngine } from './engine';
 import { ensureSandboxImage } from './image';
 import { clearLeftoverContainers, clearLeftovers } from './leftovers';
@@ -16,6 +17,7 @@ async function main(): Promise<void> {
     try {
       await clearLeftoverContainers(leftovers);
       say(`${engine.kind} has ${await ensureSandboxImage(engine, run, say)}`);
+      if ((await ensureAgent(say)) !== null) say('the sandbox agent is compiled');
     } finally {
       await engine.stop();
     }

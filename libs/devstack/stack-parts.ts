@@ -8,6 +8,7 @@ import { findOrStartEngine } from './engine';
 import { removeContainers } from './engine-client';
 import { reaching } from './given-settings';
 import { ensureSandboxImage } from './image';
+import { ensureAgent } from './agent';
 import { installationLabel } from './leftovers';
 import { migrateDeploy, migrateFor } from './migrate';
 import { startPostgres } from './postgres';
@@ -168,9 +169,15 @@ export async function bootProvider(context: PartContext): Promise<ProviderPart> 
   context.teardown.add('the container engine', () => engine.stop());
   log(`sandboxes: ${engine.kind} ${engine.isOwn ? 'of our own' : `at ${engine.dockerHost}`}`);
   const references = given['SANDBOX_IMAGE_REFERENCES'] ?? (await ensureSandboxImage(engine, context.run, log));
+  const agentFile = await ensureAgent(log);
   return {
     name: 'container',
-    env: { SANDBOX_PROVIDER: 'container', DOCKER_HOST: engine.dockerHost, SANDBOX_IMAGE_REFERENCES: references },
+    env: {
+      SANDBOX_PROVIDER: 'container',
+      DOCKER_HOST: engine.dockerHost,
+      SANDBOX_IMAGE_REFERENCES: references,
+      ...(agentFile === null ? {} : { SANDBOX_AGENT_FILE: agentFile }),
+    },
     dockerHost: engine.dockerHost,
   };
 }

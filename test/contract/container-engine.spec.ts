@@ -46,12 +46,12 @@ describe('the container provider over its engine', () => {
         NetworkMode: 'none',
         Privileged: false,
         RestartPolicy: { Name: 'no' },
-        Init: true,
       });
       const fixed = ['group', 'hostname', 'hosts', 'passwd', 'resolv.conf'];
-      expect((HostConfig.Binds ?? []).map((bind) => bind.replace(/^.*engine-files\//, '').split(',')[0]).sort()).toEqual(
-        fixed.map((name) => `${name}:/etc/${name}:ro`),
-      );
+      expect((HostConfig.Binds ?? []).map((bind) => bind.replace(/^.*engine-files\//, '').split(',')[0]).sort()).toEqual([
+        expect.stringMatching(/^agent-[0-9a-f]{16}:\/\.tollbox\/agent:ro$/),
+        ...fixed.map((name) => `${name}:/etc/${name}:ro`),
+      ]);
       expect(HostConfig.Devices ?? []).toEqual([]);
       expect(Config.Labels).toMatchObject({ 'tollbox.installation': spec.installationId, 'tollbox.sandbox': spec.sandboxId });
       expect(Name.replace('/', '')).toBe(`tollbox-${spec.sandboxId}`);
@@ -80,7 +80,7 @@ describe('the container provider over its engine', () => {
       expect(await run(provider, model, ['rm', `/usr/bin/${program}`])).toMatchObject({ returncode: 0 });
       await docker.getContainer(model.providerRef).commit({ repo: repository, tag: program });
       await provider.terminate(model, patient());
-      const other = await testContainerProvider({ imageReferences: new Map([[IMAGE, reference]]) });
+      const other = await testContainerProvider({ imageReferences: new Map([[IMAGE, reference]]), agentFile: undefined });
       try {
         const failing = sandboxSpec(IMAGE);
         expect(await rejectionKind(other.create(failing, patient()))).toBe('misconfigured');

@@ -13,11 +13,12 @@ export function testContainerProvider(
   options: Partial<ContainerProviderOptions> = {},
   runtime: TestRuntime = 'default',
 ): Promise<ContainerProvider> {
-  const { dockerHost, imageReferenceMap } = testEngine(runtime);
+  const { dockerHost, imageReferenceMap, agentFile } = testEngine(runtime);
   return createContainerProvider({
     dockerHost,
     imageReferences: imageReferenceMap,
     pidsLimit: 256,
+    agentFile,
     lifetimeMarginMs: 0,
     ...options,
   });

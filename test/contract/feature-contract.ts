@@ -1,6 +1,8 @@
 import type { ProviderFeature, ProviderHandle, SandboxProvider } from '@tollbox/sandboxes/application/ports/provider';
 import { createHash, randomBytes } from 'node:crypto';
-import { eventually, patient, rejectionKind, run, sandboxSpec } from './contract-helpers';
+import { collect, eventually, patient, rejectionKind, run, sandboxSpec } from './contract-helpers';
+import { describeFiles } from './files-contract';
+import { describeProcesses } from './processes-contract';
 import { describeSnapshots } from './snapshots-contract';
 
 /** What a feature's tests work with; ready when they run. */
@@ -88,6 +90,40 @@ const pty: DescribeFeature = (subject) => {
   });
 };
 
+const execSignal: DescribeFeature = (subject) => {
+  it('reaches every process of the command', async () => {
+    const { provider, sandbox } = subject();
+    const script = 'trap "echo caught; exit 7" USR1; echo up; while :; do sleep 0.05; done';
+    const process = await provider.exec(sandbox, ['sh', '-c', script], { timeoutMs: 30_000 }, patient());
+    const stderr = collect(process.stderr);
+    const seen: string[] = [];
+    for await (const chunk of process.stdout) {
+      seen.push(Buffer.from(chunk).toString());
+      if (seen.length === 1) await process.signal!('SIGUSR1');
+    }
+    await stderr;
+    expect(seen.join('')).toBe('up\ncaught\n');
+    expect(await process.exit).toEqual({ returncode: 7, timedOut: false });
+  });
+};
+
+const ptyResize: DescribeFeature = (subject) => {
+  it('tells the command of its new size', async () => {
+    const { provider, sandbox } = subject();
+    const script =
+      'import signal, os, time\nsignal.signal(signal.SIGWINCH, lambda *_: (print(os.get_terminal_size(), flush=True), os._exit(3)))\nprint("up", flush=True)\ntime.sleep(30)';
+    const options = { timeoutMs: 30_000, pty: { rows: 24, columns: 80 } };
+    const process = await provider.exec(sandbox, ['python3', '-c', script], options, patient());
+    const seen: string[] = [];
+    for await (const chunk of process.stdout) {
+      seen.push(Buffer.from(chunk).toString());
+      if (seen.length === 1) await process.resize!({ rows: 50, columns: 132 });
+    }
+    expect(seen.join('')).toContain('columns=132, lines=50');
+    expect(await process.exit).toMatchObject({ returncode: 3 });
+  });
+};
+
 const idleTimeout: DescribeFeature = (subject) => {
   it('ends a sandbox in which nothing runs, and none in which a command runs', async () => {
     const { provider, image } = subject();
@@ -109,7 +145,11 @@ const TESTS: Partial<Record<ProviderFeature, DescribeFeature>> = {
   exec_env: execEnv,
   exec_workdir: execWorkdir,
   exec_stdin: execStdin,
+  exec_signal: execSignal,
   pty,
+  pty_resize: ptyResize,
+  background_processes: describeProcesses,
+  files: describeFiles,
   idle_timeout: idleTimeout,
   snapshots: describeSnapshots,
 };

@@ -141,7 +141,8 @@ answer([stopped, len(children)])`;
 
     it('holds a fork bomb that left its process group: neighbours work and the sandbox can be ended', async () => {
       const inside = await Inside.open(provider);
-      const bomb = 'import os\nos.setsid()\nwhile True:\n    try: os.fork()\n    except OSError: pass';
+      const bomb =
+        'import os, time\nif os.fork(): time.sleep(60)\nos.setsid()\nwhile True:\n    try: os.fork()\n    except OSError: pass';
       const result = await outcomeOf(inside, bomb, 1_500);
       if (result === 'the sandbox ended') expect(isSharedKernel()).toBe(false);
       else expect(result.timedOut).toBe(true);
@@ -197,9 +198,7 @@ answer([attempt(hold), len(held)])`;
       const hold = `
 for number in (1, 2, 15): signal.signal(number, signal.SIG_IGN)
 outcome = {}
-for entry in glob.glob('/proc/[0-9]*'):
-    pid = int(entry.split('/')[2])
-    if pid == os.getpid() or pid == os.getppid(): continue
+for pid, entry in ((1, '/proc/1'),):
     outcome[pid] = [attempt(lambda: os.kill(pid, number)) for number in (signal.SIGSTOP, signal.SIGTERM, signal.SIGKILL)] + [opened(f'{entry}/mem', os.O_RDWR), syscall(101, 117, 16, pid, 0, 0),
         attempt(lambda: resource.prlimit(pid, resource.RLIMIT_NOFILE, (1, 1)) and None)]
 if os.fork() == 0:
@@ -208,9 +207,8 @@ if os.fork() == 0:
     while True: time.sleep(1)
 answer(outcome)`;
       const outcome = await inside.python<Record<string, string[]>>(hold);
-      expect(Object.keys(outcome)).toContain('1');
-      for (const [pid, how] of Object.entries(outcome))
-        expect([pid, how.every((one) => ['EPERM', 'EACCES'].includes(one))]).toEqual([pid, true]);
+      expect(outcome['1']).toHaveLength(6);
+      for (const how of outcome['1']!) expect(['EPERM', 'EACCES']).toContain(how);
       const state = await eventually(
         () => provider.inspect(inside.handle, patient()),
         ({ kind }) => kind !== 'running',

@@ -43,6 +43,7 @@ function createContainer(config: Config): Promise<SandboxProvider> {
     pidsLimit: config.SANDBOX_PIDS_LIMIT,
     maxSnapshotBytes: config.SNAPSHOT_MAX_MIB * 1_048_576,
     ...(config.SANDBOX_NETWORK === 'off' ? {} : { network: networkSettings(config) }),
+    agentFile: config.SANDBOX_AGENT_FILE,
     lifetimeMarginMs: 0, // the margin is in the lifetime that the provider is asked for
     onCleanupFailure: (error, name) => log.warn({ msg: `the container ${name} is left to the reaper`, err: error }),
   });

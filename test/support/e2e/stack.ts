@@ -68,6 +68,7 @@ export class Stack {
       SANDBOX_PROVIDER: provider,
       DOCKER_HOST: engine.dockerHost,
       SANDBOX_IMAGE_REFERENCES: engine.imageReferences,
+      SANDBOX_AGENT_FILE: engine.agentFile,
       SETTLEMENT_WALLETS: privateKeyToAccount(SETTLEMENT_KEY).address,
       SETTLEMENT_LEASE_MS: '2000',
       SETTLEMENT_POLL_MS: '100',

@@ -5,6 +5,7 @@ export const ENV = {
   dockerHost: 'TOLLBOX_TEST_DOCKER_HOST',
   /** The engine that runs sandboxes with gVisor; not set where gVisor cannot be had. */
   gvisorDockerHost: 'TOLLBOX_TEST_GVISOR_DOCKER_HOST',
+  agentFile: 'TOLLBOX_TEST_SANDBOX_AGENT_FILE',
   imageReferences: 'TOLLBOX_TEST_SANDBOX_IMAGE_REFERENCES',
 } as const;
 

@@ -1,4 +1,5 @@
 import { createApplicationLogin } from '@tollbox/devstack/application-login';
+import { ensureAgent } from '@tollbox/devstack/agent';
 import { devContracts } from '@tollbox/devstack/contracts';
 import { Engine, findOrStartEngine, NoEngineError, startOwnEngine } from '@tollbox/devstack/engine';
 import { ensureGvisor, NoGvisorError } from '@tollbox/devstack/gvisor';
@@ -32,6 +33,7 @@ export default async function globalSetup(): Promise<void> {
   process.env[ENV.dockerHost] = engine.dockerHost;
   process.env[ENV.imageReferences] = await ensureSandboxImage(engine, run, log);
   await startGvisorEngine(run, engine, log);
+  process.env[ENV.agentFile] = (await ensureAgent(log)) ?? '';
   await devContracts(); // compiled once here, read from the cache by every worker
 }
 

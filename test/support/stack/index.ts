@@ -63,6 +63,8 @@ export interface TestEngine {
   readonly imageReferences: string;
   /** The same, as the container provider takes it. */
   readonly imageReferenceMap: ReadonlyMap<string, string>;
+  /** The compiled agent of container sandboxes. */
+  readonly agentFile: string;
 }
 
 export type TestRuntime = 'default' | 'gvisor';
@@ -76,5 +78,10 @@ export function testEngine(runtime: TestRuntime = 'default'): TestEngine {
   const imageReferences = fromGlobalSetup(ENV.imageReferences);
   const [sold = '', reference = ''] = imageReferences.split('=');
   const dockerHost = fromGlobalSetup(runtime === 'gvisor' ? ENV.gvisorDockerHost : ENV.dockerHost);
-  return { dockerHost, imageReferences, imageReferenceMap: new Map([[sold, reference]]) };
+  return {
+    dockerHost,
+    imageReferences,
+    imageReferenceMap: new Map([[sold, reference]]),
+    agentFile: fromGlobalSetup(ENV.agentFile),
+  };
 }

@@ -112,6 +112,12 @@ export const sandboxesVariables = {
   RUN_FILES_DEADLINE_MS: integer(1_000, 600_000, 15_000, 'Deadline of writing the files of a run, and of reading them.'),
 
   DOCKER_HOST: z.string().default('unix:///var/run/docker.sock').describe('Docker-compatible engine of the container provider.'),
+  SANDBOX_AGENT_FILE: z
+    .string()
+    .optional()
+    .describe(
+      'The compiled agent (agent/) that runs in container sandboxes; `npm start` compiles it. Without one, commands are slower and files, terminals and background processes are refused.',
+    ),
   ALLOW_SHARED_KERNEL: flag('1 lets a sandbox share the kernel of the host on Base mainnet.'),
   MODAL_TOKEN_ID: z.string().optional().describe('Modal token id.'),
   MODAL_TOKEN_SECRET: z.string().optional().describe('Modal token secret.'),

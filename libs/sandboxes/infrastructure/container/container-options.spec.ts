@@ -1,4 +1,4 @@
-import { containerOptions, type ContainerPlan, wrappedCommand } from './container-options';
+import { containerOptions, type ContainerPlan, underAgent, underCoreutils } from './container-options';
 
 const plan: ContainerPlan = {
   spec: {
@@ -17,6 +17,7 @@ const plan: ContainerPlan = {
   seccomp: '{}',
   pidsLimit: 64,
   fixedFiles: ['/files/passwd:/etc/passwd:ro'],
+  agentHash: null,
   diskMiB: null,
   lifetimeMarginMs: 10_000,
   createdAt: new Date('2026-11-21T00:00:00Z'),
@@ -80,11 +81,18 @@ describe('containerOptions', () => {
     const { HostConfig } = containerOptions({ ...plan, spec: { ...plan.spec, memoryMiB: 64 }, diskMiB: 2_048 });
     expect(HostConfig).toMatchObject({ ShmSize: 16_777_216, StorageOpt: { size: '2048m' } });
   });
+
+  it('makes the agent process 1 where there is one, with the lifetime and the variables of the sandbox', () => {
+    const options = containerOptions({ ...plan, spec: { ...plan.spec, env: { A: 'b=c' } }, agentHash: 'abc' });
+    expect(options).toMatchObject({ Entrypoint: ['/.tollbox/agent', 'init'], Cmd: ['309500'], Env: ['HOME=/root', 'A=b=c'] });
+    expect(options.HostConfig?.Init).toBe(false);
+    expect(options.Labels).toMatchObject({ 'tollbox.agent': 'abc' });
+  });
 });
 
-describe('wrappedCommand', () => {
-  it('runs argv unchanged under a timer', () => {
-    expect(wrappedCommand(['-x', '', 'a b'], 1_500)).toEqual(['timeout', '-s', 'KILL', '1.5', '-x', '', 'a b']);
-    expect(wrappedCommand(['true'], 60_000)).toEqual(['timeout', '-s', 'KILL', '60', 'true']);
+describe('the timer of a command', () => {
+  it('runs argv unchanged', () => {
+    expect(underCoreutils(['-x', '', 'a b'], 1_500)).toEqual(['timeout', '-s', 'KILL', '1.5', '-x', '', 'a b']);
+    expect(underAgent(['-x', '', 'a b'], 1_500.5)).toEqual(['/.tollbox/agent', 'run', '1501', '-x', '', 'a b']);
   });
 });

@@ -1,11 +1,16 @@
 import type { ContainerCreateOptions, HostConfig } from 'dockerode';
 import type { SandboxSpec } from '../../application/ports/provider';
 
+/** Where the agent is in every sandbox that has one. */
+export const AGENT_PATH = '/.tollbox/agent';
+
 export const LABEL_INSTALLATION = 'tollbox.installation';
 export const LABEL_SANDBOX = 'tollbox.sandbox';
 /** The network that was ordered, as JSON: a create that died before it was there can be finished. */
 export const LABEL_NETWORK = 'tollbox.network';
 export const LABEL_CREATED_AT = 'tollbox.created-at';
+/** There on containers that have an agent. */
+export const LABEL_AGENT = 'tollbox.agent';
 
 /**
  * Commands run as root without any capability, as buyers expect of their own machine. PID 1 and the timer that ends the
@@ -41,8 +46,10 @@ export interface ContainerPlan {
   /** The profile itself for Docker, a path on the engine's host for Podman. */
   readonly seccomp: string;
   readonly pidsLimit: number;
-  /** Read-only files of /etc, as bind mounts; none where the engine does not see our files. */
+  /** Read-only files of /etc and the agent, as bind mounts; none where the engine does not see our files. */
   readonly fixedFiles: readonly string[];
+  /** Hash of the agent that is process 1, or null where sandboxes have none. */
+  readonly agentHash: string | null;
   /** Size of the sandbox's own file system layer, or null where the engine cannot limit it. */
   readonly diskMiB: number | null;
   /** Added to the sold lifetime before the timer inside ends the sandbox; the reaper is there first. */
@@ -58,7 +65,7 @@ function hostConfig(plan: ContainerPlan): EngineHostConfig {
   return {
     ...(plan.runtime === null ? {} : { Runtime: plan.runtime }),
     ...(plan.diskMiB === null ? {} : { StorageOpt: { size: `${plan.diskMiB}m` } }),
-    Init: true, // reaps what commands leave behind
+    Init: plan.agentHash === null, // reaps what commands leave behind; the agent does it by itself
     Binds: [...plan.fixedFiles],
     RestartPolicy: { Name: 'no' },
     NetworkMode: 'none',
@@ -84,30 +91,38 @@ function hostConfig(plan: ContainerPlan): EngineHostConfig {
 /** Everything that a container is created with. Of the host, only the fixed files of /etc are mounted, read-only. */
 export function containerOptions(plan: ContainerPlan): ContainerCreateOptions {
   const { spec } = plan;
-  const lifetimeSeconds = Math.ceil((spec.lifetimeMs + plan.lifetimeMarginMs) / 1_000);
+  const lifetimeMs = spec.lifetimeMs + plan.lifetimeMarginMs;
   return {
     name: containerName(spec.sandboxId),
     Image: plan.imageId,
     Hostname: 'sandbox',
     User: TIMER_USER,
-    Env: [...EXEC_ENVIRONMENT],
-    Entrypoint: ['sleep'],
-    Cmd: [String(lifetimeSeconds)],
+    Env: [...EXEC_ENVIRONMENT, ...environment(spec.env)],
+    ...(plan.agentHash === null
+      ? { Entrypoint: ['sleep'], Cmd: [String(Math.ceil(lifetimeMs / 1_000))] }
+      : { Entrypoint: [AGENT_PATH, 'init'], Cmd: [String(Math.ceil(lifetimeMs))] }),
     StopTimeout: 0,
     Labels: {
       [LABEL_INSTALLATION]: spec.installationId,
       [LABEL_SANDBOX]: spec.sandboxId,
       [LABEL_CREATED_AT]: plan.createdAt.toISOString(),
       ...(spec.network === undefined ? {} : { [LABEL_NETWORK]: JSON.stringify(spec.network) }),
+      ...(plan.agentHash === null ? {} : { [LABEL_AGENT]: plan.agentHash }),
     },
     HostConfig: hostConfig(plan),
   };
 }
 
+export const environment = (variables: Readonly<Record<string, string>> = {}): string[] =>
+  Object.entries(variables).map(([name, value]) => `${name}=${value}`);
+
+/** How the engine's own exec runs a command: under a timer, which kills all of its process group. */
+export type TimedCommand = (argv: readonly string[], timeoutMs: number) => string[];
+
+export const underAgent: TimedCommand = (argv, timeoutMs) => [AGENT_PATH, 'run', String(Math.ceil(timeoutMs)), ...argv];
+
 /**
- * The command as the engine runs it: under coreutils' `timeout`, which leads the process group and kills all of it. Images
- * that are sold therefore have `timeout` and `sleep` on their PATH (GNU coreutils, or another that takes fractions).
+ * Where there is no agent: coreutils' `timeout`, which leads the process group. Images that are sold there have `timeout` and
+ * `sleep` on their PATH (GNU coreutils, or another that takes fractions).
  */
-export function wrappedCommand(argv: readonly string[], timeoutMs: number): string[] {
-  return ['timeout', '-s', 'KILL', String(timeoutMs / 1_000), ...argv];
-}
+export const underCoreutils: TimedCommand = (argv, timeoutMs) => ['timeout', '-s', 'KILL', String(timeoutMs / 1_000), ...argv];

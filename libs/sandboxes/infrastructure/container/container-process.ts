@@ -1,7 +1,8 @@
 import type Docker from 'dockerode';
+import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { type ExecOptions, type ProcessExit, ProviderError, type ProviderProcess } from '../../application/ports/provider';
-import { EXEC_ENVIRONMENT, EXEC_USER, wrappedCommand } from './container-options';
+import { environment, EXEC_ENVIRONMENT, EXEC_USER, type TimedCommand } from './container-options';
 import { checkDeadline, deadlinePassed, pause, withinDeadline } from './deadline';
 import { hasVanished, isNotRunning, startFailureCode, toProviderError } from './engine-errors';
 import { MultiplexedStream } from './multiplexed-stream';
@@ -41,6 +42,7 @@ class ContainerProcess {
 
   async start(): Promise<ProviderProcess> {
     const connection = await this.connect();
+    if (this.options.stdin !== undefined) void pourInto(connection, this.options.stdin);
     const streams = new MultiplexedStream(connection);
     const stop = () => streams.finish();
     this.signal.addEventListener('abort', stop, { once: true });
@@ -56,7 +58,7 @@ class ContainerProcess {
   }
 
   private async connect(): Promise<Duplex> {
-    const starting = this.execution.start({ hijack: true, stdin: false, abortSignal: this.signal });
+    const starting = this.execution.start({ hijack: true, stdin: this.options.stdin !== undefined, abortSignal: this.signal });
     try {
       return await withinDeadline(starting, this.signal, 'exec');
     } catch (error) {
@@ -165,7 +167,7 @@ class ContainerProcess {
 
 const sandboxEnded = (message: string, cause?: unknown): ProviderError => new ProviderError('gone', message, { cause });
 
-async function isSandboxRunning(container: Docker.Container, signal: AbortSignal): Promise<boolean> {
+export async function isSandboxRunning(container: Docker.Container, signal: AbortSignal): Promise<boolean> {
   try {
     return (await withinDeadline(container.inspect({ abortSignal: signal }), signal, 'exec')).State.Running;
   } catch (error) {
@@ -188,8 +190,37 @@ function unstarted(returncode: 126 | 127, argv: readonly string[]): ProviderProc
   };
 }
 
+/** Ends the input also when its source fails; a command that reads no more ends the connection by itself. */
+async function pourInto(connection: Duplex, content: AsyncIterable<Uint8Array>): Promise<void> {
+  try {
+    for await (const chunk of content) {
+      if (connection.destroyed) return;
+      if (!connection.write(chunk)) await Promise.race([once(connection, 'drain'), once(connection, 'close')]);
+    }
+  } catch {
+    // The source is the caller's; it knows of its failure.
+  } finally {
+    if (!connection.destroyed) connection.end();
+  }
+}
+
+/** @throws ProviderError `invalid` for a command that no process can be */
+export function checkCommand(argv: readonly string[], options: ExecOptions): void {
+  const { workdir } = options;
+  const texts = [...argv, ...environment(options.env), workdir ?? ''];
+  if (argv.length === 0 || texts.some((value) => value.includes('\0'))) {
+    throw new ProviderError('invalid', 'a command has at least one argument, and nothing of it has a NUL character');
+  }
+  if (Object.keys(options.env ?? {}).some((name) => name === '' || name.includes('=')))
+    throw new ProviderError('invalid', 'the name of a variable is not empty and has no =');
+  if (workdir !== undefined && !workdir.startsWith('/'))
+    throw new ProviderError('invalid', 'the working directory is an absolute path');
+  if (!(options.timeoutMs > 0)) throw new ProviderError('invalid', 'the timeout of a command is more than 0');
+}
+
 /**
- * Starts a command in a container, without a shell. It ends by its timeout even when it ignores signals: `timeout` kills
+ * Starts a command in a container by the engine's own exec, without a shell. It ends by its timeout even when it ignores
+ * signals: a timer kills
  * its process group inside. A process that left the group (setsid) goes on until its sandbox ends; it is not waited for.
  * @throws ProviderError `gone` when the container has ended, `invalid` for an argument that no process can have.
  */
@@ -197,18 +228,20 @@ export async function startCommand(
   container: Docker.Container,
   argv: readonly string[],
   options: ExecOptions,
+  timed: TimedCommand,
   signal: AbortSignal,
 ): Promise<ProviderProcess> {
   checkDeadline(signal, 'exec');
-  if (argv.length === 0 || argv.some((argument) => argument.includes('\0'))) {
-    throw new ProviderError('invalid', 'a command has at least one argument, and no argument has a NUL character');
-  }
-  if (!(options.timeoutMs > 0)) throw new ProviderError('invalid', 'the timeout of a command is more than 0');
+  checkCommand(argv, options);
+  if (options.pty !== undefined)
+    throw new ProviderError('unavailable', 'the agent of the sandbox, which holds terminals, is gone');
   try {
     const creating = container.exec({
-      Cmd: wrappedCommand(argv, options.timeoutMs),
+      Cmd: timed(argv, options.timeoutMs),
       User: EXEC_USER,
-      Env: [...EXEC_ENVIRONMENT],
+      Env: [...EXEC_ENVIRONMENT, ...environment(options.env)],
+      ...(options.workdir === undefined ? {} : { WorkingDir: options.workdir }),
+      AttachStdin: options.stdin !== undefined,
       AttachStdout: true,
       AttachStderr: true,
       abortSignal: signal,

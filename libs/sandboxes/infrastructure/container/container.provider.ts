@@ -13,8 +13,21 @@ import {
   type SandboxProvider,
   type SandboxSpec,
 } from '../../application/ports/provider';
-import { containerName, containerOptions, LABEL_INSTALLATION, LABEL_NETWORK, LABEL_SANDBOX } from './container-options';
-import { startCommand } from './container-process';
+import { type AgentBinary, prepareAgentBinary } from './agent/agent-binary';
+import { AGENT_FEATURES, ContainerAgents } from './agent/container-agents';
+import { ContainerFiles } from './agent/container-files';
+import { ContainerProcesses } from './agent/container-processes';
+import {
+  AGENT_PATH,
+  containerName,
+  containerOptions,
+  LABEL_INSTALLATION,
+  LABEL_NETWORK,
+  LABEL_SANDBOX,
+  underAgent,
+  underCoreutils,
+} from './container-options';
+import { checkCommand, startCommand } from './container-process';
 import { ContainerSnapshots } from './container-snapshots';
 import { checkDeadline, deadlinePassed, pause, withinDeadline } from './deadline';
 import { connectEngine } from './engine-connection';
@@ -33,6 +46,8 @@ export interface ContainerProviderOptions {
   readonly imageReferences: ReadonlyMap<string, string>;
   /** Processes and threads of one sandbox; at least 1024 under gVisor. */
   readonly pidsLimit: number;
+  /** The agent for sandboxes; without one they have only what the engine's own exec can do. */
+  readonly agentFile?: string | undefined;
   /** Our own directory that a local engine sees under the same name. Default: `.tollbox/engine-files` here. */
   readonly sharedDirectory?: string;
   /**
@@ -67,10 +82,13 @@ const DEFAULT_MAX_SNAPSHOT_BYTES = 1 << 30;
  */
 export class ContainerProvider implements SandboxProvider {
   readonly name = 'container';
+  readonly files?: ContainerFiles;
+  readonly processes?: ContainerProcesses;
   readonly snapshots?: ContainerSnapshots;
   private readonly closing = new AbortController();
   private readonly checkedImages = new Set<string>();
   private readonly unfinished = new Set<Promise<unknown>>();
+  private readonly agents: ContainerAgents | null;
 
   constructor(
     private readonly docker: Docker,
@@ -78,17 +96,25 @@ export class ContainerProvider implements SandboxProvider {
     readonly engine: EngineFacts,
     private readonly seccomp: string,
     private readonly fixedFiles: readonly string[],
+    agent: AgentBinary | null,
     private readonly options: ContainerProviderOptions,
     private readonly networks: SandboxNetworks | null,
   ) {
     // gVisor keeps what a sandbox writes to itself: the engine would commit an empty layer.
     if (engine.isolation === 'shared-kernel') this.snapshots = this.makeSnapshots();
+    const containerOf = (providerRef: string) => this.container({ providerRef });
+    this.agents = agent === null ? null : new ContainerAgents(agent, containerOf, this.closing.signal);
+    if (this.agents !== null) {
+      this.processes = new ContainerProcesses(this.agents);
+      this.files = new ContainerFiles(this.exec.bind(this));
+    }
   }
 
   capabilities(): ProviderCapabilities {
     const features = new Set<ProviderFeature>([
       'network_none',
       ...(this.networks === null ? [] : (['network_public', 'network_cidrs'] as const)),
+      ...(this.agents === null ? [] : AGENT_FEATURES),
       ...(this.snapshots === undefined ? [] : (['snapshots'] as const)),
     ]);
     return { isolation: this.engine.isolation, networkPolicy: 'none', gpu: false, features };
@@ -127,7 +153,12 @@ export class ContainerProvider implements SandboxProvider {
     options: ExecOptions,
     signal: AbortSignal,
   ): Promise<ProviderProcess> {
-    return startCommand(this.container(handle), argv, options, this.bounded(signal));
+    checkDeadline(signal, 'exec');
+    checkCommand(argv, options);
+    const container = this.container(handle);
+    const limit = this.bounded(signal);
+    if (this.agents !== null) return this.agents.exec(container, argv, options, limit);
+    return startCommand(container, argv, options, underCoreutils, limit);
   }
 
   async inspect(handle: ProviderHandle, signal: AbortSignal): Promise<ProviderState> {
@@ -148,6 +179,7 @@ export class ContainerProvider implements SandboxProvider {
   async terminate(handle: ProviderHandle, signal: AbortSignal): Promise<void> {
     checkDeadline(signal, 'terminate');
     await withinDeadline(this.remove(handle.providerRef, this.bounded(signal)), signal, 'terminate');
+    this.agents?.drop(handle.providerRef);
   }
 
   async list(installationId: string, signal: AbortSignal): Promise<readonly ListedSandbox[]> {
@@ -173,6 +205,7 @@ export class ContainerProvider implements SandboxProvider {
   /** Waits for what is being cleaned up, then ends everything that still talks to the engine. */
   async close(): Promise<void> {
     await Promise.race([Promise.allSettled(this.unfinished), pause(REMOVE_LIMIT_MS, this.closing.signal)]);
+    this.agents?.close();
     this.closing.abort();
   }
 
@@ -203,6 +236,7 @@ export class ContainerProvider implements SandboxProvider {
     const container = await this.createContainer(spec, image.id, limit);
     try {
       checkDeadline(signal, 'create');
+      await this.agents?.install(container, limit);
       await container.start({ abortSignal: limit });
       await this.attachNetwork(container, spec.network, limit);
       await this.checkImage(container, image.id, reference, limit);
@@ -211,6 +245,7 @@ export class ContainerProvider implements SandboxProvider {
       await this.cleanUp(container.id);
       throw toProviderError(error, 'start');
     }
+    this.agents?.warm(container.id);
     return { providerRef: container.id, imageDigest: image.digest };
   }
 
@@ -228,10 +263,13 @@ export class ContainerProvider implements SandboxProvider {
     if (this.checkedImages.has(imageId)) return;
     const lacking = new ProviderError(
       'misconfigured',
-      `image ${reference} cannot run commands: it needs sleep and timeout (GNU coreutils) on its PATH`,
+      this.agents === null
+        ? `image ${reference} cannot run commands: it needs sleep and timeout (GNU coreutils) on its PATH`
+        : `image ${reference} cannot run commands: the agent does not start in it`,
     );
+    const [argv, timed] = this.agents === null ? [['sleep', '0'], underCoreutils] : [[AGENT_PATH, 'version'], underAgent];
     try {
-      const process = await startCommand(container, ['sleep', '0'], { timeoutMs: IMAGE_CHECK_MS }, signal);
+      const process = await startCommand(container, argv, { timeoutMs: IMAGE_CHECK_MS }, timed, signal);
       const { returncode } = await process.exit;
       if (returncode !== 0) throw lacking;
     } catch (error) {
@@ -261,6 +299,7 @@ export class ContainerProvider implements SandboxProvider {
       isPodman: this.engine.kind === 'podman',
       seccomp: this.seccomp,
       fixedFiles: withResolver(this.fixedFiles, (spec.network?.policy ?? 'none') !== 'none'),
+      agentHash: this.agents?.hash ?? null,
       pidsLimit,
       diskMiB,
       lifetimeMarginMs,
@@ -315,6 +354,10 @@ export async function createContainerProvider(options: ContainerProviderOptions)
   // An engine on another machine does not see our files.
   const isLocal = /^(unix|npipe):/.test(options.dockerHost);
   const fixedFiles = isLocal ? await writeFixedFiles(sharedDirectory, options.network?.dnsServers ?? []) : [];
+  const { agentFile } = options;
+  const agent = agentFile === undefined ? null : await prepareAgentBinary(agentFile, sharedDirectory, isLocal);
+  const bind = agent?.bind ?? null;
+  const binds = bind === null ? fixedFiles : [...fixedFiles, bind];
   const networks = await findSandboxNetworks(options, engine, AbortSignal.timeout(PROBE_LIMIT_MS));
-  return new ContainerProvider(docker, engine, seccomp, fixedFiles, options, networks);
+  return new ContainerProvider(docker, engine, seccomp, binds, agent, options, networks);
 }

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { PieceQueue } from './piece-queue';
 
 /** Above this much unread output of one stream the connection is paused; the program inside then waits in its write. */
 export const HIGH_WATER_BYTES = 256 * 1024;
@@ -7,8 +8,8 @@ const HEADER_BYTES = 8;
 
 /** One stream of a process. It has one reader; a reader that stops early leaves the rest to be thrown away. */
 export class OutputChannel implements AsyncIterable<Uint8Array> {
-  private readonly chunks: Uint8Array[] = [];
-  private unread = 0;
+  private readonly pieces = new PieceQueue();
+  private pushed = 0;
   private isEnded = false;
   private isAbandoned = false;
   private wake: (() => void) | undefined;
@@ -16,13 +17,13 @@ export class OutputChannel implements AsyncIterable<Uint8Array> {
   constructor(private readonly onDrained: () => void) {}
 
   get unreadBytes(): number {
-    return this.unread;
+    return this.pieces.unreadBytes;
   }
 
   push(chunk: Uint8Array): void {
     if (this.isEnded || this.isAbandoned || chunk.length === 0) return;
-    this.chunks.push(chunk);
-    this.unread += chunk.length;
+    this.pieces.push(this.pushed, chunk);
+    this.pushed += chunk.length;
     this.wake?.();
   }
 
@@ -35,11 +36,10 @@ export class OutputChannel implements AsyncIterable<Uint8Array> {
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
     try {
       for (;;) {
-        const chunk = this.chunks.shift();
-        if (chunk !== undefined) {
-          this.unread -= chunk.length;
-          if (this.unread <= LOW_WATER_BYTES) this.onDrained();
-          yield chunk;
+        const piece = this.pieces.shift();
+        if (piece !== undefined) {
+          if (this.unreadBytes <= LOW_WATER_BYTES) this.onDrained();
+          yield piece.bytes;
         } else if (this.isEnded) {
           return;
         } else {
@@ -49,8 +49,7 @@ export class OutputChannel implements AsyncIterable<Uint8Array> {
       }
     } finally {
       this.isAbandoned = true;
-      this.chunks.length = 0;
-      this.unread = 0;
+      this.pieces.clear();
       this.onDrained();
     }
   }
