@@ -6,6 +6,7 @@ export const ENV = {
   /** The engine that runs sandboxes with gVisor; not set where gVisor cannot be had. */
   gvisorDockerHost: 'TOLLBOX_TEST_GVISOR_DOCKER_HOST',
   agentFile: 'TOLLBOX_TEST_SANDBOX_AGENT_FILE',
+  gvisorImageReferences: 'TOLLBOX_TEST_GVISOR_IMAGE_REFERENCES',
   imageReferences: 'TOLLBOX_TEST_SANDBOX_IMAGE_REFERENCES',
 } as const;
 

@@ -3,7 +3,7 @@ import { ensureAgent } from '@tollbox/devstack/agent';
 import { devContracts } from '@tollbox/devstack/contracts';
 import { Engine, findOrStartEngine, NoEngineError, startOwnEngine } from '@tollbox/devstack/engine';
 import { ensureGvisor, NoGvisorError } from '@tollbox/devstack/gvisor';
-import { ensureSandboxImage } from '@tollbox/devstack/image';
+import { ensureSandboxImage, NoImageError } from '@tollbox/devstack/image';
 import { createTemplateDatabase } from '@tollbox/devstack/migrate';
 import { startPostgres } from '@tollbox/devstack/postgres';
 import { proveGvisor } from '@tollbox/devstack/prove-gvisor';
@@ -12,8 +12,11 @@ import { clearDeadRun, deadRuns, forgetRun, Run } from '@tollbox/devstack/run-re
 import { ENV, TEMPLATE_DATABASE } from './env';
 import { keepForTeardown } from './teardown-list';
 
+/** The suites that also run with gVisor: a run of other files does not start it. */
+const RUNTIME_SUITES = /contract|isolation/;
+
 /** Starts what all specs share and tells the workers where it is. Runs once, before the workers exist. */
-export default async function globalSetup(): Promise<void> {
+export default async function globalSetup(jest: { testPathPatterns: { patterns: readonly string[] } }): Promise<void> {
   for (const record of deadRuns()) {
     await clearDeadRun(record);
     forgetRun(record);
@@ -32,8 +35,10 @@ export default async function globalSetup(): Promise<void> {
   keepForTeardown(() => engine.stop());
   process.env[ENV.dockerHost] = engine.dockerHost;
   process.env[ENV.imageReferences] = await ensureSandboxImage(engine, run, log);
-  await startGvisorEngine(run, engine, log);
   process.env[ENV.agentFile] = (await ensureAgent(log)) ?? '';
+  const { patterns } = jest.testPathPatterns;
+  if (patterns.length === 0 || patterns.some((pattern) => RUNTIME_SUITES.test(pattern)))
+    await startGvisorEngine(run, engine, log);
   await devContracts(); // compiled once here, read from the cache by every worker
 }
 
@@ -46,8 +51,10 @@ async function startGvisorEngine(run: Run, engine: Engine, log: (line: string) =
     const references = await ensureSandboxImage(gvisor, run, log, engine);
     await proveGvisor(gvisor, references.split('=')[1] ?? '');
     process.env[ENV.gvisorDockerHost] = gvisor.dockerHost;
+    process.env[ENV.gvisorImageReferences] = references;
   } catch (error) {
-    if (!(error instanceof NoGvisorError || error instanceof NoEngineError)) throw error;
+    const isExpected = [NoGvisorError, NoEngineError, NoImageError].some((kind) => error instanceof kind);
+    if (!(error instanceof Error) || !isExpected) throw error;
     log(`suites with gVisor: not run: ${error.message.split('\n')[0]}`);
   }
 }

@@ -75,7 +75,7 @@ export const testRuntimes = (): readonly TestRuntime[] =>
 
 /** The container engine of the test run, which has the image that is sold as `python:3.11`. */
 export function testEngine(runtime: TestRuntime = 'default'): TestEngine {
-  const imageReferences = fromGlobalSetup(ENV.imageReferences);
+  const imageReferences = fromGlobalSetup(runtime === 'gvisor' ? ENV.gvisorImageReferences : ENV.imageReferences);
   const [sold = '', reference = ''] = imageReferences.split('=');
   const dockerHost = fromGlobalSetup(runtime === 'gvisor' ? ENV.gvisorDockerHost : ENV.dockerHost);
   return {
