@@ -10,6 +10,7 @@ import { assembleSandboxes } from '@tollbox/sandboxes/assemble';
 import { PgPoolStore } from '@tollbox/sandboxes/infrastructure/persistence/pool-rows';
 import { PgSandboxStore } from '@tollbox/sandboxes/infrastructure/persistence/sandbox.store';
 import { PgSnapshotStore } from '@tollbox/sandboxes/infrastructure/persistence/snapshot.store';
+import { PgTunnelStore } from '@tollbox/sandboxes/infrastructure/persistence/tunnel.store';
 import { openServer } from '../scale/world';
 import { quantile } from '../stats';
 import type { Plan } from './options';
@@ -51,6 +52,7 @@ function workersOn(pool: Pool, url: string, provider: ProviderDouble, plan: Plan
     store: new PgSandboxStore(pool),
     snapshotStore: new PgSnapshotStore(pool),
     pool: new PgPoolStore(pool),
+    tunnelStore: new PgTunnelStore(pool),
     provider,
     installation: { id: randomUUID(), isDraining: () => Promise.resolve(false) },
     clock: systemClock,

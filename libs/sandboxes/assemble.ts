@@ -21,6 +21,7 @@ import type { PoolStore } from './application/ports/pool-store';
 import type { SandboxProvider } from './application/ports/provider';
 import type { RefusalObserver } from './application/ports/refusal-observer';
 import type { SandboxStore } from './application/ports/sandbox-store';
+import type { TunnelStore } from './application/ports/tunnel-store';
 import type { SnapshotStore } from './application/ports/snapshot-store';
 import { ProviderCalls, type CallObserver } from './application/provider-calls';
 import { RecordedExecution } from './application/recorded-execution';
@@ -34,12 +35,14 @@ import { createBodySchemas } from './domain/bodies';
 import { createRunBodySchema } from './domain/run';
 import { newSandboxId } from './domain/sandbox-id';
 import { assembleSnapshots, type Snapshots } from './assemble-snapshots';
+import { assembleTunnels, type Tunnels } from './assemble-tunnels';
 
 /** What the library stands on. */
 export interface SandboxParts {
   readonly store: SandboxStore;
   readonly snapshotStore: SnapshotStore;
   readonly pool: PoolStore;
+  readonly tunnelStore: TunnelStore;
   readonly provider: SandboxProvider;
   readonly installation: InstallationView;
   readonly clock: Clock;
@@ -62,6 +65,7 @@ export interface Sandboxes {
   readonly observer: ObserveSandbox;
   readonly provider: ProviderCalls;
   readonly snapshots: Snapshots;
+  readonly tunnels: Tunnels;
   readonly operations: readonly Operation[];
 }
 
@@ -79,6 +83,7 @@ export function assembleSandboxes(config: Config, parts: SandboxParts): Sandboxe
   const snapshots = assembleSnapshots(config, parts, provider, access);
   const pooled = new ClaimPooled(parts.pool, store, provider, settings);
   const create = new CreateSandbox(store, provider, installation, ender, pooled, settings, phases, newId);
+  const tunnels = assembleTunnels(config, parts, provider, access);
   const bodies = createBodySchemas(bodyLimits(config));
   const admitCreate = new AdmitCreate(store, provider, installation, settings);
   return {
@@ -92,6 +97,7 @@ export function assembleSandboxes(config: Config, parts: SandboxParts): Sandboxe
     observer,
     provider,
     snapshots,
+    tunnels,
     operations: [
       new CreateOperation(bodies.create, admitCreate, creation, store, ender, settings),
       new ExecOperation(bodies.exec, new AdmitExec(access, store, clock, settings), store, settings),
@@ -99,6 +105,7 @@ export function assembleSandboxes(config: Config, parts: SandboxParts): Sandboxe
       new RunOperation(createRunBodySchema(bodyLimits(config), runLimits(config)), admitCreate, provider, store, ender, settings),
       new TerminateOperation(bodies.terminate, access, store, ender, settings),
       snapshots.operation,
+      tunnels.operation,
     ],
   };
 }

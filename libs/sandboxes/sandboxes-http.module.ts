@@ -4,12 +4,24 @@ import { BlockRunController } from './http/blockrun.controller';
 import { RunController } from './http/run.controller';
 import { SnapshotSalesController } from './http/snapshot-sales.controller';
 import { SnapshotsController } from './http/snapshots.controller';
+import { TunnelRunner } from './http/tunnel-runner';
+import { TunnelSalesController } from './http/tunnel-sales.controller';
+import { TunnelsController } from './http/tunnels.controller';
 import { SandboxesModule } from './sandboxes.module';
 
 /** The routes of the sandboxes, for the gateway. Needs PlatformModule, AccessModule and whoever takes payments. */
 @Module({
   imports: [SandboxesModule],
-  controllers: [BlockRunController, RunController, AdminSandboxesController, SnapshotSalesController, SnapshotsController],
+  controllers: [
+    BlockRunController,
+    RunController,
+    AdminSandboxesController,
+    SnapshotSalesController,
+    SnapshotsController,
+    TunnelSalesController,
+    TunnelsController,
+  ],
+  providers: [TunnelRunner],
 })
 export class SandboxesHttpModule {
   /** @param imports export SANDBOX_PAYMENTS, which the admin view of a sandbox then shows. */

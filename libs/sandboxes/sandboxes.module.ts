@@ -19,11 +19,15 @@ import { POOL_STORE, type PoolStore } from './application/ports/pool-store';
 import { SANDBOX_STORE, type SandboxStore } from './application/ports/sandbox-store';
 import { ProviderCalls } from './application/provider-calls';
 import { SNAPSHOT_STORE, type SnapshotStore } from './application/ports/snapshot-store';
+import { TUNNEL_STORE, type TunnelStore } from './application/ports/tunnel-store';
 import { EndSnapshot } from './application/snapshots/end-snapshot';
 import { KeepSnapshots } from './application/snapshots/keep-snapshots';
 import { SnapshotCalls } from './application/snapshots/snapshot-calls';
 import { TakeSnapshot } from './application/snapshots/take-snapshot';
 import { RunCode } from './application/run-code';
+import { ListTunnels } from './application/tunnels/list-tunnels';
+import { OpenTunnels } from './application/tunnels/open-tunnel';
+import { PassTunnel } from './application/tunnels/pass-tunnel';
 import { SandboxStatus } from './application/sandbox-status';
 import { StopSandbox } from './application/stop-sandbox';
 import { TerminateSandbox } from './application/terminate-sandbox';
@@ -32,6 +36,7 @@ import { PgSandboxQueries } from './infrastructure/persistence/sandbox.queries';
 import { PgPoolStore } from './infrastructure/persistence/pool-rows';
 import { PgSandboxStore } from './infrastructure/persistence/sandbox.store';
 import { PgSnapshotStore } from './infrastructure/persistence/snapshot.store';
+import { PgTunnelStore } from './infrastructure/persistence/tunnel.store';
 import { createProvider } from './infrastructure/provider-factory';
 import { ProviderHealth } from './infrastructure/provider-health';
 import { AuditedRefusals } from './infrastructure/refusal-observer';
@@ -62,6 +67,9 @@ const PARTS: FactoryProvider[] = [
   part(KeepSnapshots, ({ snapshots }) => snapshots.keep),
   part(EndSnapshot, ({ snapshots }) => snapshots.ender),
   part(SnapshotCalls, ({ snapshots }) => snapshots.calls),
+  part(OpenTunnels, ({ tunnels }) => tunnels.open),
+  part(ListTunnels, ({ tunnels }) => tunnels.list),
+  part(PassTunnel, ({ tunnels }) => tunnels.pass),
   part(ProviderCalls, ({ provider }) => provider),
   part(OperationRegistry, ({ operations }) => new OperationRegistry(operations)),
 ];
@@ -75,12 +83,13 @@ const PARTS: FactoryProvider[] = [
     { provide: SANDBOX_PROVIDER, inject: [CONFIG, PG_POOL], useFactory: createProvider },
     { provide: SANDBOX_STORE, useClass: PgSandboxStore },
     { provide: SNAPSHOT_STORE, useClass: PgSnapshotStore },
+    { provide: TUNNEL_STORE, useClass: PgTunnelStore },
     { provide: SANDBOX_QUERIES, useClass: PgSandboxQueries },
     { provide: POOL_STORE, useClass: PgPoolStore },
     {
       provide: SANDBOXES,
       inject: [
-        ...[CONFIG, SANDBOX_STORE, SNAPSHOT_STORE, POOL_STORE, SANDBOX_PROVIDER],
+        ...[CONFIG, SANDBOX_STORE, SNAPSHOT_STORE, POOL_STORE, TUNNEL_STORE, SANDBOX_PROVIDER],
         ...[InstallationService, CLOCK, IDS, RANDOM, AuditLog],
       ],
       useFactory: (
@@ -88,6 +97,7 @@ const PARTS: FactoryProvider[] = [
         store: SandboxStore,
         snapshotStore: SnapshotStore,
         pool: PoolStore,
+        tunnelStore: TunnelStore,
         provider: SandboxProvider,
         installation: InstallationService,
         clock: Clock,
@@ -99,6 +109,7 @@ const PARTS: FactoryProvider[] = [
           store,
           snapshotStore,
           pool,
+          tunnelStore,
           provider,
           installation,
           clock,

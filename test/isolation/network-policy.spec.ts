@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { NetworkOrder, SandboxSpec } from '@tollbox/sandboxes/application/ports/provider';
 import type { ContainerProvider } from '@tollbox/sandboxes/infrastructure/container/container.provider';
@@ -21,6 +22,21 @@ def udp(address):
     with socket.socket(socket.AF_INET6 if ':' in address else socket.AF_INET, socket.SOCK_DGRAM) as s: s.sendto(b'x', (address, 53))
 `;
 
+const PUBLISHED = 8000;
+
+const reaches = (host: string, port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: 1_000 });
+    const end = (reached: boolean) => {
+      socket.destroy();
+      resolve(reached);
+    };
+    socket
+      .on('connect', () => end(true))
+      .on('error', () => end(false))
+      .on('timeout', () => end(false));
+  });
+
 /** Asked while the specs are being described, which cannot wait. */
 function isPodman(dockerHost: string): boolean {
   if (!dockerHost.startsWith('unix://')) return false;
@@ -38,7 +54,7 @@ describe('where a sandbox cannot be held to a policy', () => {
   it('no network is offered, and an order for one makes nothing', async () => {
     const reason = whyNot();
     if (reason !== null) process.stderr.write(`not run: the network policies: ${reason}\n`);
-    const network = { pool: POOL, allowedRanges: [], dnsServers: [] };
+    const network = { pool: POOL, allowedRanges: [], dnsServers: [], tunnels: true };
     const provider = await testContainerProvider(reason === null ? {} : { network });
     expect([...provider.capabilities().features]).not.toContain('network_public');
     const order = { network: { policy: 'public', cidrs: [], domains: [] } } as const;
@@ -83,7 +99,9 @@ answer(s.getsockname()[0])`);
 
   beforeAll(async () => {
     internet = await TestInternet.start();
-    provider = await testContainerProvider({ network: { pool: POOL, allowedRanges: [], dnsServers: ['203.0.113.254'] } });
+    provider = await testContainerProvider({
+      network: { pool: POOL, allowedRanges: [], dnsServers: ['203.0.113.254'], tunnels: true },
+    });
     [open, listed] = await Promise.all([
       Inside.open(provider, order('public')),
       Inside.open(provider, order('allow_list', `${internet.nearAddress}/32`)),
@@ -153,7 +171,7 @@ answer(s.getsockname()[0])`);
   it('reaches a private range where the operator allows it, and still not the host', async () => {
     const { privateAddress, hostAddress, farAddress } = internet;
     const allowing = await testContainerProvider({
-      network: { pool: POOL, allowedRanges: [`${privateAddress}/32`, `${hostAddress}/32`], dnsServers: [] },
+      network: { pool: POOL, allowedRanges: [`${privateAddress}/32`, `${hostAddress}/32`], dnsServers: [], tunnels: false },
     });
     const [wide, narrow] = await Promise.all([
       Inside.open(allowing, order('public')),
@@ -210,6 +228,32 @@ answer({'down': attempt(down), 'filter': attempt(filter), 'userns': syscall(272,
         (link) => link === '',
       ),
     ).toBe('');
+  });
+
+  it('ports for tunnels: the host alone reaches them, and a sandbox without network stays without', async () => {
+    const inside = await Inside.open(provider, { ports: [PUBLISHED] });
+    const serving = inside.run([
+      'sh',
+      '-c',
+      `python3 -m http.server ${PUBLISHED} & exec python3 -m http.server ${PUBLISHED + 1}`,
+    ]);
+    serving.catch(() => undefined);
+    const [tunnel] = await provider.tunnels!.list(inside.handle, patient());
+    const { host = '', port = 0 } = tunnel?.target ?? {};
+    expect(await provider.tunnels!.list(open.handle, patient())).toEqual([]);
+    expect([tunnel?.containerPort, port]).toEqual([PUBLISHED, PUBLISHED]);
+    expect(
+      await eventually(
+        () => reaches(host, port),
+        (reached) => reached,
+      ),
+    ).toBe(true);
+    expect(await reaches(host, PUBLISHED + 1)).toBe(false);
+    const asNeighbour = `${CONNECT}\nanswer(attempt(lambda: tcp(sys.argv[2])))`;
+    expect(REFUSED).toContain(await open.python<string>(asNeighbour, [String(PUBLISHED), host]));
+    expectRefused(await tcp(inside, [internet.nearAddress, internet.hostAddress]));
+    await inside.close();
+    expect(await reaches(host, port)).toBe(false);
   });
 
   it('refuses what it cannot hold a sandbox to', async () => {

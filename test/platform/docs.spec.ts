@@ -228,6 +228,7 @@ describe('what the gateway says about itself', () => {
         'v1/credits',
         'v1/run',
         'v1/sandboxes/{sandbox_id}/snapshot',
+        'v1/sandboxes/{sandbox_id}/tunnels',
       ].map((path) => `https://sell.example/${path}`),
     );
     const exec = discovery.items.find(({ resource }) => resource.endsWith('/exec'))!;

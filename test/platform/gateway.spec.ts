@@ -32,6 +32,7 @@ describe('the composed gateway', () => {
       'POST /v1/credits credits.topup',
       'POST /v1/run sandbox.run',
       'POST /v1/sandboxes/:sandbox_id/snapshot sandbox.snapshot',
+      'POST /v1/sandboxes/:sandbox_id/tunnels sandbox.tunnel',
     ]);
   });
 

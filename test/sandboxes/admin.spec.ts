@@ -20,6 +20,7 @@ import { assembleSandboxes, type Sandboxes } from '@tollbox/sandboxes/assemble';
 import { PgPoolStore } from '@tollbox/sandboxes/infrastructure/persistence/pool-rows';
 import { PgSandboxStore } from '@tollbox/sandboxes/infrastructure/persistence/sandbox.store';
 import { PgSnapshotStore } from '@tollbox/sandboxes/infrastructure/persistence/snapshot.store';
+import { PgTunnelStore } from '@tollbox/sandboxes/infrastructure/persistence/tunnel.store';
 import { systemIds, systemRandom } from '@tollbox/platform/clock/random';
 import { systemClock } from '@tollbox/platform/clock/clock';
 import { CONFIG, type Config } from '@tollbox/platform/config/config';
@@ -53,6 +54,7 @@ type AnyBody = SandboxesAnswer & SandboxDetailAnswer;
           store: new PgSandboxStore(pool),
           snapshotStore: new PgSnapshotStore(pool),
           pool: new PgPoolStore(pool),
+          tunnelStore: new PgTunnelStore(pool),
           provider,
           installation,
           clock: systemClock,

@@ -12,6 +12,7 @@ export type PriceConfig = Pick<
   | 'PRICE_STATUS_ATOMIC'
   | 'PRICE_TERMINATE_ATOMIC'
   | 'PRICE_SNAPSHOT_ATOMIC'
+  | 'PRICE_TUNNEL_ATOMIC'
   | 'PRICE_TRANSACTION_FEE_ATOMIC'
   | 'CREDITS_MIN_TOPUP_ATOMIC'
 >;
@@ -38,6 +39,7 @@ export function configuredPrices(config: PriceConfig): PriceListContent {
       'sandbox.status': flat(config.PRICE_STATUS_ATOMIC),
       'sandbox.terminate': flat(config.PRICE_TERMINATE_ATOMIC),
       'sandbox.snapshot': flat(config.PRICE_SNAPSHOT_ATOMIC),
+      'sandbox.tunnel': flat(config.PRICE_TUNNEL_ATOMIC),
       'credits.topup': { kind: 'asked', least_atomic: config.CREDITS_MIN_TOPUP_ATOMIC.toString() },
     },
   };

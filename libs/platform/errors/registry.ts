@@ -260,6 +260,20 @@ export const ERRORS = define({
     message: 'This wallet keeps as many snapshots as one wallet may keep. Nothing was charged.',
     suggestion: 'Delete one with DELETE /v1/snapshots/{id}, or wait for one to expire.',
   },
+  tunnel_limit_reached: {
+    status: 429,
+    retryable: false,
+    error: 'Tunnel limit reached',
+    message: 'This sandbox has as many tunnels as one sandbox may have. Nothing was charged.',
+    suggestion: 'Use a tunnel that is open (GET /v1/sandboxes/{id}/tunnels); they end with the sandbox.',
+  },
+  tunnel_port_not_named: {
+    status: 422,
+    retryable: false,
+    error: 'Port was not named',
+    message: 'A tunnel reaches only the ports that the create of the sandbox named. Nothing was charged.',
+    suggestion: 'Create a sandbox with the port in `ports`.',
+  },
   snapshot_too_large: {
     status: 422,
     retryable: false,

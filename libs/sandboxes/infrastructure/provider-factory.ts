@@ -54,6 +54,7 @@ function networkSettings(config: Config): NetworkSettings {
     pool: config.SANDBOX_NETWORK_POOL,
     allowedRanges: config.SANDBOX_NETWORK_ALLOWED_RANGES,
     dnsServers: config.SANDBOX_DNS_SERVERS,
+    tunnels: config.TUNNEL_PUBLIC_URL !== undefined,
   };
 }
 

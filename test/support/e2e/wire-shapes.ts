@@ -77,6 +77,7 @@ export const PRICE_ATOMIC = {
   terminate: '1000',
   run: '12000',
   snapshot: '10000',
+  tunnel: '1000',
   /** The amount that the body asks for; the example asks for this one. */
   topup: '10000',
 } as const;

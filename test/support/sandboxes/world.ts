@@ -11,6 +11,7 @@ import type { SandboxOrder } from '@tollbox/sandboxes/domain/sandbox';
 import { PgPoolStore } from '@tollbox/sandboxes/infrastructure/persistence/pool-rows';
 import { PgSandboxStore } from '@tollbox/sandboxes/infrastructure/persistence/sandbox.store';
 import { PgSnapshotStore } from '@tollbox/sandboxes/infrastructure/persistence/snapshot.store';
+import { PgTunnelStore } from '@tollbox/sandboxes/infrastructure/persistence/tunnel.store';
 import { Pool, types } from 'pg';
 import { testDatabase, type TestDatabase } from '../stack';
 
@@ -74,6 +75,7 @@ export async function openWorld(provider: SandboxProvider, overrides: Record<str
       store,
       snapshotStore,
       pool: new PgPoolStore(pool),
+      tunnelStore: new PgTunnelStore(pool),
       provider: over,
       installation,
       clock: { nowMs: () => Date.now() + world.clockOffsetMs },

@@ -65,6 +65,26 @@ export const sandboxesVariables = {
     '',
     'Private ranges that sandboxes may reach all the same, comma-separated: with an allow-list that names them, and with the policy `public`.',
   ),
+  TUNNEL_PUBLIC_URL: z
+    .string()
+    .regex(
+      /^https?:\/\/[^/]*\{tunnel_id\}[^/]*\/?$/,
+      'a URL with {tunnel_id} in its host, for example http://{tunnel_id}.tunnels.example:4021',
+    )
+    .optional()
+    .describe('Where tunnels answer: a URL with `{tunnel_id}`, and `{port}` if wanted, in its host. Without it none are sold.'),
+  TUNNEL_BIND: z.string().default('127.0.0.1').describe("Address that the tunnels' own listener binds."),
+  TUNNEL_PORT: integer(0, 65_535, 4021, "Port of the tunnels' own listener; 0 takes a free one."),
+  TUNNEL_MAX_PER_SANDBOX: integer(1, 1_000, 16, 'Tunnels of one sandbox.'),
+  TUNNEL_MAX_CONNECTIONS: integer(1, 10_000, 64, 'Connections of one tunnel at once, on each gateway.'),
+  TUNNEL_MAX_CONNECTIONS_TOTAL: integer(1, 100_000, 1_024, 'Connections of all tunnels of a gateway at once.'),
+  TUNNEL_MAX_CONNECTION_BYTES: integer(
+    1_024,
+    1_099_511_627_776,
+    1_073_741_824,
+    'A connection of a tunnel is cut after this many bytes, both ways together.',
+  ),
+  TUNNEL_IDLE_MS: integer(1_000, 3_600_000, 120_000, 'A connection of a tunnel is cut after this time without a byte.'),
   SANDBOX_MAX_PORTS: integer(0, 100, 8, 'Ports that a create may name for tunnels.'),
   SANDBOX_MAX_LIVE: integer(1, 1_000_000, 100, 'Live sandboxes of the installation.'),
   SANDBOX_MAX_LIVE_PER_OWNER: integer(1, 1_000_000, 20, 'Live sandboxes of one wallet.'),

@@ -8,6 +8,8 @@ export const LABEL_INSTALLATION = 'tollbox.installation';
 export const LABEL_SANDBOX = 'tollbox.sandbox';
 /** The network that was ordered, as JSON: a create that died before it was there can be finished. */
 export const LABEL_NETWORK = 'tollbox.network';
+/** The ports that tunnels may reach, as JSON. */
+export const LABEL_PORTS = 'tollbox.ports';
 export const LABEL_CREATED_AT = 'tollbox.created-at';
 /** There on containers that have an agent. */
 export const LABEL_AGENT = 'tollbox.agent';
@@ -106,6 +108,7 @@ export function containerOptions(plan: ContainerPlan): ContainerCreateOptions {
       [LABEL_INSTALLATION]: spec.installationId,
       [LABEL_SANDBOX]: spec.sandboxId,
       [LABEL_CREATED_AT]: plan.createdAt.toISOString(),
+      ...(spec.ports === undefined || spec.ports.length === 0 ? {} : { [LABEL_PORTS]: JSON.stringify(spec.ports) }),
       ...(spec.network === undefined ? {} : { [LABEL_NETWORK]: JSON.stringify(spec.network) }),
       ...(plan.agentHash === null ? {} : { [LABEL_AGENT]: plan.agentHash }),
     },

@@ -23,6 +23,7 @@ import {
   containerOptions,
   LABEL_INSTALLATION,
   LABEL_NETWORK,
+  LABEL_PORTS,
   LABEL_SANDBOX,
   underAgent,
   underCoreutils,
@@ -34,6 +35,7 @@ import { connectEngine } from './engine-connection';
 import { isBrokenConnection, isUnknownContainer, toProviderError } from './engine-errors';
 import { askEngine, type EngineFacts } from './engine-facts';
 import { withResolver, writeFixedFiles } from './fixed-files';
+import { ContainerTunnels } from './network/container-tunnels';
 import { findSandboxNetworks } from './network/find-sandbox-networks';
 import type { NetworkSettings, SandboxNetworks } from './network/sandbox-networks';
 import { writeSeccompFile } from './seccomp-file';
@@ -71,6 +73,7 @@ const PROBE_LIMIT_MS = 10_000;
 const ABANDONED_LIMIT_MS = 120_000;
 const REMOVE_LIMIT_MS = 20_000;
 const REMOVE_RETRY_MS = 100;
+const NO_NETWORK: NetworkOrder = { policy: 'none', cidrs: [], domains: [] };
 const IMAGE_CHECK_MS = 10_000;
 const LIVE = new Set(['running', 'paused', 'restarting']);
 
@@ -85,6 +88,7 @@ export class ContainerProvider implements SandboxProvider {
   readonly files?: ContainerFiles;
   readonly processes?: ContainerProcesses;
   readonly snapshots?: ContainerSnapshots;
+  readonly tunnels?: ContainerTunnels;
   private readonly closing = new AbortController();
   private readonly checkedImages = new Set<string>();
   private readonly unfinished = new Set<Promise<unknown>>();
@@ -108,6 +112,7 @@ export class ContainerProvider implements SandboxProvider {
       this.processes = new ContainerProcesses(this.agents);
       this.files = new ContainerFiles(this.exec.bind(this));
     }
+    if (networks !== null && options.network?.tunnels === true) this.tunnels = new ContainerTunnels(docker, networks);
   }
 
   capabilities(): ProviderCapabilities {
@@ -115,6 +120,7 @@ export class ContainerProvider implements SandboxProvider {
       'network_none',
       ...(this.networks === null ? [] : (['network_public', 'network_cidrs'] as const)),
       ...(this.agents === null ? [] : AGENT_FEATURES),
+      ...(this.tunnels === undefined ? [] : (['tunnels'] as const)),
       ...(this.snapshots === undefined ? [] : (['snapshots'] as const)),
     ]);
     return { isolation: this.engine.isolation, networkPolicy: 'none', gpu: false, features };
@@ -127,6 +133,8 @@ export class ContainerProvider implements SandboxProvider {
     const { policy = 'none', domains = [] } = spec.network ?? {};
     if (domains.length > 0 || (policy !== 'none' && this.networks === null))
       throw new ProviderError('invalid', 'this engine cannot hold a sandbox to such a network');
+    if ((spec.ports ?? []).length > 0 && this.tunnels === undefined)
+      throw new ProviderError('invalid', 'there are no tunnels here');
     if (spec.gpu !== null) throw new ProviderError('invalid', 'the container provider has no GPU');
     // The requests are not cut off at the deadline: only their answers tell what there is to remove.
     const work = this.createAndStart(spec, reference, signal);
@@ -139,9 +147,9 @@ export class ContainerProvider implements SandboxProvider {
     try {
       const container = this.container(handle);
       const { Id, Config } = await withinDeadline(container.inspect({ abortSignal: this.bounded(signal) }), signal, 'complete');
-      const order = Config.Labels[LABEL_NETWORK];
-      if (order === undefined) return;
-      await this.attachNetwork(this.docker.getContainer(Id), JSON.parse(order) as NetworkOrder, this.bounded(signal));
+      const { [LABEL_NETWORK]: order, [LABEL_PORTS]: ports = '[]' } = Config.Labels;
+      const network = order === undefined ? NO_NETWORK : (JSON.parse(order) as NetworkOrder);
+      await this.attachNetwork(this.docker.getContainer(Id), network, JSON.parse(ports) as number[], this.bounded(signal));
     } catch (error) {
       throw toProviderError(error, 'complete');
     }
@@ -238,7 +246,7 @@ export class ContainerProvider implements SandboxProvider {
       checkDeadline(signal, 'create');
       await this.agents?.install(container, limit);
       await container.start({ abortSignal: limit });
-      await this.attachNetwork(container, spec.network, limit);
+      await this.attachNetwork(container, spec.network ?? NO_NETWORK, spec.ports ?? [], limit);
       await this.checkImage(container, image.id, reference, limit);
       checkDeadline(signal, 'create');
     } catch (error) {
@@ -250,12 +258,17 @@ export class ContainerProvider implements SandboxProvider {
   }
 
   /** A command can only run after this: what holds it is there first, and then the network. */
-  private async attachNetwork(container: Docker.Container, order: NetworkOrder | undefined, signal: AbortSignal): Promise<void> {
-    if (order === undefined || order.policy === 'none') return;
+  private async attachNetwork(
+    container: Docker.Container,
+    order: NetworkOrder,
+    ports: readonly number[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (order.policy === 'none' && ports.length === 0) return;
     if (this.networks === null) throw new ProviderError('misconfigured', 'this process cannot give a sandbox its network');
     const { State } = await container.inspect({ abortSignal: signal });
     if (State.Pid === 0) throw new ProviderError('gone', 'the sandbox ended while it was made');
-    await this.networks.attach(container.id, State.Pid, order, signal);
+    await this.networks.attach({ containerId: container.id, pid: State.Pid, order, ports }, signal);
   }
 
   /** The first sandbox of an image shows whether the image has what sandboxes and commands are held by. */

@@ -24,10 +24,12 @@ export interface InsidePlan {
   readonly allowedRanges: readonly string[];
   /** The host's own addresses. */
   readonly hostAddresses: readonly string[];
+  /** Ports that the host may connect to. */
+  readonly ports: readonly number[];
 }
 
-/** What the processes of one sandbox may reach. Nothing reaches them. */
-export function insideRules({ order, allowedRanges, hostAddresses }: InsidePlan): string {
+/** What the processes of one sandbox may reach. Only the host reaches them, on the ports of tunnels. */
+export function insideRules({ order, allowedRanges, hostAddresses, ports }: InsidePlan): string {
   const isPublic = order.policy === 'public';
   return `table inet ${INSIDE_TABLE} {
   ${ipv4Set('host', hostAddresses)}
@@ -46,7 +48,7 @@ export function insideRules({ order, allowedRanges, hostAddresses }: InsidePlan)
   chain input {
     type filter hook input priority filter; policy drop;
     iifname "lo" accept
-    ct state established,related accept
+    ct state established,related accept${ports.length === 0 ? '' : `\n    meta nfproto ipv4 tcp dport { ${ports.join(', ')} } accept`}
   }
   chain forward { type filter hook forward priority filter; policy drop; }
 }
@@ -70,7 +72,11 @@ delete table inet ${table}
 table inet ${table} {
   ${ipv4Set('allowed', allowedRanges)}
   ${ipv4Set('never', NEVER_REACHED)}
-  chain input { type filter hook input priority -5; policy accept; iifname ${ours} drop; }
+  chain input {
+    type filter hook input priority -5; policy accept;
+    iifname ${ours} ct state established,related accept
+    iifname ${ours} drop
+  }
   chain forward {
     type filter hook forward priority -5; policy accept;
     iifname ${ours} oifname ${ours} drop

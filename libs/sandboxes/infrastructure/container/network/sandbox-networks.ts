@@ -12,6 +12,17 @@ export interface NetworkSettings {
   readonly allowedRanges: readonly string[];
   /** Name servers that a sandbox is told; it reaches them under its own policy only. */
   readonly dnsServers: readonly string[];
+  /** Whether anybody forwards to ports of sandboxes here. */
+  readonly tunnels: boolean;
+}
+
+export interface Attachment {
+  readonly containerId: string;
+  /** The container's first process, as the engine says. */
+  readonly pid: number;
+  readonly order: NetworkOrder;
+  /** Ports that the host may connect to. */
+  readonly ports: readonly number[];
 }
 
 const ATTEMPTS = 64;
@@ -33,34 +44,47 @@ export class SandboxNetworks {
     const pool = parseRange(settings.pool);
     if (pool?.family !== 4) throw new ProviderError('misconfigured', `${settings.pool} is no IPv4 range`);
     this.pool = pool;
-    // Installations with other settings on the same host have rules and links of their own.
-    const { allowedRanges } = settings;
-    const mark = createHash('sha256')
-      .update(JSON.stringify([settings.pool, allowedRanges]))
-      .digest('hex')
-      .slice(0, 6);
-    this.host = { pool: settings.pool, allowedRanges, table: `tollbox_${mark}`, interfacePrefix: `tb${mark}` };
+    // Other rules, of other settings or another version, have a table and links of their own.
+    const plan = { pool: settings.pool, allowedRanges: settings.allowedRanges, table: 'tollbox_', interfacePrefix: 'tb' };
+    const mark = createHash('sha256').update(hostRules(plan)).digest('hex').slice(0, 6);
+    this.host = { ...plan, table: `tollbox_${mark}`, interfacePrefix: `tb${mark}` };
   }
 
   /**
    * Gives a running container its network; one that has it keeps it. The rules are there before the link.
-   * @param pid the container's first process, as the engine says
    * @throws ProviderError
    */
-  async attach(containerId: string, pid: number, order: NetworkOrder, signal: AbortSignal): Promise<void> {
-    if (order.policy === 'none') return;
+  async attach({ containerId, pid, order, ports }: Attachment, signal: AbortSignal): Promise<void> {
+    if (order.policy === 'none' && ports.length === 0) return;
+    await this.inNamespace(containerId, pid, async (namespace) => {
+      await this.prepareHost(signal);
+      if (await this.isAttached(namespace, signal)) return;
+      const { allowedRanges } = this.settings;
+      const rules = insideRules({ order, allowedRanges, hostAddresses: hostAddresses(), ports });
+      const again = `table inet ${INSIDE_TABLE}\ndelete table inet ${INSIDE_TABLE}\n`;
+      await this.tools.runIn(namespace, 'nft', ['-f', '-'], signal, again + rules);
+      await this.link(namespace, signal);
+    });
+  }
+
+  /** Where the host reaches the sandbox. @throws ProviderError */
+  async addressOf(containerId: string, pid: number, signal: AbortSignal): Promise<string> {
+    return this.inNamespace(containerId, pid, async (namespace) => {
+      const shown = await this.tools.runIn(namespace, 'ip', ['-4', '-o', 'addr', 'show', 'dev', 'eth0'], signal);
+      const [, address] = /inet ([0-9.]+)/.exec(shown) ?? [];
+      if (address === undefined) throw new ProviderError('unavailable', 'the sandbox has no network');
+      return address;
+    });
+  }
+
+  /** Works on a container's network namespace, which stays the same one however the container fares meanwhile. */
+  private async inNamespace<T>(containerId: string, pid: number, work: (namespace: string) => Promise<T>): Promise<T> {
     const file = await open(`/proc/${pid}/ns/net`, 'r').catch((cause: unknown) => {
       throw new ProviderError('misconfigured', 'the processes of the engine are not those of this host', { cause });
     });
     try {
       await refuseOtherProcess(containerId, pid, file.fd);
-      const namespace = `/proc/${process.pid}/fd/${file.fd}`;
-      await this.prepareHost(signal);
-      if (await this.isAttached(namespace, signal)) return;
-      const rules = insideRules({ order, allowedRanges: this.settings.allowedRanges, hostAddresses: hostAddresses() });
-      const again = `table inet ${INSIDE_TABLE}\ndelete table inet ${INSIDE_TABLE}\n`;
-      await this.tools.runIn(namespace, 'nft', ['-f', '-'], signal, again + rules);
-      await this.link(namespace, signal);
+      return await work(`/proc/${process.pid}/fd/${file.fd}`);
     } finally {
       await file.close();
     }
@@ -69,6 +93,8 @@ export class SandboxNetworks {
   /** The host's rules, and that it routes: both are lost when somebody clears them, so they are looked at every time. */
   private async prepareHost(signal: AbortSignal): Promise<void> {
     if ((await readFile(FORWARDING, 'utf8')).trim() !== '1') await writeFile(FORWARDING, '1');
+    // An address that no sandbox has must not lead out of the host.
+    await this.tools.run('ip', ['route', 'replace', 'blackhole', this.host.pool], signal);
     try {
       await this.tools.run('nft', ['list', 'table', 'inet', this.host.table], signal);
     } catch {
@@ -92,7 +118,7 @@ export class SandboxNetworks {
         return;
       } catch (error) {
         await this.tools.runIn(namespace, 'ip', ['link', 'del', 'eth0'], signal).catch(() => undefined);
-        const isTaken = /File exists/.test((error as Error).message);
+        const isTaken = (error as Error).message.includes('File exists');
         if (!isTaken || attempt === ATTEMPTS) throw error;
       }
     }
