@@ -84,7 +84,8 @@ export function assembleSandboxes(config: Config, parts: SandboxParts): Sandboxe
   const pooled = new ClaimPooled(parts.pool, store, provider, settings);
   const create = new CreateSandbox(store, provider, installation, ender, pooled, settings, phases, newId);
   const tunnels = assembleTunnels(config, parts, provider, access);
-  const bodies = createBodySchemas(bodyLimits(config));
+  const limits = bodyLimits(config, parts.provider.capabilities());
+  const bodies = createBodySchemas(limits);
   const admitCreate = new AdmitCreate(store, provider, installation, settings);
   return {
     create,
@@ -102,7 +103,7 @@ export function assembleSandboxes(config: Config, parts: SandboxParts): Sandboxe
       new CreateOperation(bodies.create, admitCreate, creation, store, ender, settings),
       new ExecOperation(bodies.exec, new AdmitExec(access, store, clock, settings), store, settings),
       new StatusOperation(bodies.status, access, settings),
-      new RunOperation(createRunBodySchema(bodyLimits(config), runLimits(config)), admitCreate, provider, store, ender, settings),
+      new RunOperation(createRunBodySchema(limits, runLimits(config)), admitCreate, provider, store, ender, settings),
       new TerminateOperation(bodies.terminate, access, store, ender, settings),
       snapshots.operation,
       tunnels.operation,

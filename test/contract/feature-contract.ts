@@ -141,6 +141,45 @@ const idleTimeout: DescribeFeature = (subject) => {
   });
 };
 
+const setupCommands: DescribeFeature = (subject) => {
+  const kept = 'cat "$HOME/prepared"';
+  const prepare = (word: string) => [`echo '${word} "żółw" $((1+1))' > "$HOME/prepared"`];
+
+  it('prepare the image, one line after the other, each as the shell reads it', async () => {
+    const { provider, image } = subject();
+    const commands = [...prepare('a'), 'echo more >> "$HOME/prepared"'];
+    const sandbox = await provider.create(sandboxSpec(image, { owner: '0xa', setupCommands: commands }), patient());
+    expect((await run(provider, sandbox, ['sh', '-c', kept])).stdout.toString()).toBe('a "żółw" $((1+1))\nmore\n');
+    const plain = await provider.create(sandboxSpec(image, { owner: '0xa' }), patient());
+    expect(await run(provider, plain, ['sh', '-c', kept])).not.toMatchObject({ returncode: 0 });
+    await Promise.all([sandbox, plain].map((handle) => provider.terminate(handle, patient())));
+  });
+
+  it('run once for an owner and again for another one', async () => {
+    const { provider, image } = subject();
+    const commands = ['date +%s%N > "$HOME/prepared"'];
+    const times: string[] = [];
+    for (const owner of ['0xa', '0xa', '0xb']) {
+      const sandbox = await provider.create(sandboxSpec(image, { owner, setupCommands: commands }), patient());
+      times.push((await run(provider, sandbox, ['sh', '-c', kept])).stdout.toString());
+      await provider.terminate(sandbox, patient());
+    }
+    expect(times[1]).toBe(times[0]);
+    expect(times[2]).not.toBe(times[0]);
+  });
+
+  it('say what they wrote when one fails, and leave no sandbox', async () => {
+    const { provider, image } = subject();
+    const spec = sandboxSpec(image, { owner: '0xa', setupCommands: ['echo fine', 'echo broken >&2; exit 3', 'echo never'] });
+    const failure: unknown = await provider.create(spec, patient()).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ kind: 'setup_failed' });
+    const { output } = failure as { readonly output: string };
+    expect(output).toContain('broken');
+    expect(output).not.toContain('never');
+    expect(await provider.list(spec.installationId, patient())).toEqual([]);
+  });
+};
+
 const TESTS: Partial<Record<ProviderFeature, DescribeFeature>> = {
   exec_env: execEnv,
   exec_workdir: execWorkdir,
@@ -151,6 +190,7 @@ const TESTS: Partial<Record<ProviderFeature, DescribeFeature>> = {
   background_processes: describeProcesses,
   files: describeFiles,
   idle_timeout: idleTimeout,
+  setup_commands: setupCommands,
   snapshots: describeSnapshots,
 };
 

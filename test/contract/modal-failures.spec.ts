@@ -245,7 +245,7 @@ describe('the Modal provider', () => {
       const process = await provider.exec(sandbox, ['echo', 'x'], { timeoutMs: 5_000 }, patient());
       const failure = rejectionKind(process.exit);
       await Promise.all([drain(process.stdout), drain(process.stderr)]);
-      expect(await failure).toBe('misconfigured');
+      expect(await failure).toBe('unavailable');
     });
 
     it('resumes a stream that breaks, without losing or repeating a byte', async () => {

@@ -13,6 +13,7 @@ const FEATURES: readonly ProviderFeature[] = [
   'network_cidrs',
   'network_domains',
   'idle_timeout',
+  'setup_commands',
   'snapshots',
   'gpu',
 ];

@@ -1,5 +1,6 @@
 import type { Config } from '../config/config';
 import { networkOf } from '../config/networks';
+import { soldImages } from '../config/sold-images';
 import type { PricedItem } from './api-catalog';
 import { usdText } from './usd';
 
@@ -14,8 +15,9 @@ function priceTable(items: readonly PricedItem[]): string {
 }
 
 function limits(config: Config): string {
+  const images = [...soldImages(config).keys()];
   return [
-    `- Images: ${config.SANDBOX_IMAGES.map((image) => `\`${image}\``).join(', ')} (default \`${config.SANDBOX_IMAGES[0] ?? ''}\`).`,
+    `- Images: ${images.map((image) => `\`${image}\``).join(', ')} (default \`${images[0] ?? ''}\`).`,
     `- A sandbox: at most ${config.SANDBOX_MAX_CPU} vCPU, ${config.SANDBOX_MAX_MEMORY_MIB} MiB memory (default ${config.SANDBOX_DEFAULT_MEMORY_MIB}), ${config.SANDBOX_MAX_LIFETIME_S} s lifetime (also the default), ${config.SANDBOX_PIDS_LIMIT} processes.`,
     `- Live sandboxes of one wallet: ${config.SANDBOX_MAX_LIVE_PER_OWNER}. Commands at once in one sandbox: ${config.EXEC_MAX_CONCURRENT_PER_SANDBOX}.`,
     `- A command: at most ${config.EXEC_MAX_TIMEOUT_S} s (also the default), ${config.EXEC_MAX_ARGV_BYTES} bytes of arguments; ${config.EXEC_MAX_OUTPUT_BYTES} bytes are kept of stdout and of stderr each, the rest is cut and flagged.`,

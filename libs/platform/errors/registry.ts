@@ -1,20 +1,7 @@
-/**
- * Every error a caller can see: one code, one HTTP status, whether repeating the same request can help, and what to
- * do next. `charged` is not here: it belongs to the payment of the request, not to the error.
- */
-export interface ErrorDefinition {
-  readonly status: number;
-  readonly retryable: boolean;
-  /** The short text in the answer's `error` key, as BlockRun's clients read it. */
-  readonly error: string;
-  readonly message: string;
-  readonly suggestion: string;
-  /** Value of the answer's `code` where BlockRun's clients know another one than ours. */
-  readonly wireCode?: string;
-}
+import { define } from './error-definition';
+import { SANDBOX_ERRORS } from './sandbox-errors';
 
-const define = <Code extends string>(registry: Record<Code, ErrorDefinition>): Readonly<Record<Code, ErrorDefinition>> =>
-  registry;
+export type { ErrorDefinition } from './error-definition';
 
 export const ERRORS = define({
   invalid_body: {
@@ -225,97 +212,7 @@ export const ERRORS = define({
     message: 'Too many requests from this address.',
     suggestion: 'Wait for Retry-After seconds, then send the request again.',
   },
-  sandbox_limit_reached: {
-    status: 429,
-    retryable: true,
-    error: 'Sandbox limit reached',
-    message: 'The limit of sandboxes that run at once is reached.',
-    suggestion: 'Terminate a sandbox, or wait for one to end, then send the request again.',
-  },
-  sandbox_busy: {
-    status: 429,
-    retryable: true,
-    error: 'Sandbox busy',
-    message: 'Too many commands run in this sandbox at once.',
-    suggestion: 'Wait for a running command to finish, then send the request again.',
-  },
-  sandbox_not_found: {
-    status: 404,
-    retryable: false,
-    error: 'Sandbox not found',
-    message: 'There is no sandbox with this id for the paying wallet.',
-    suggestion: 'Use the sandbox_id from the create answer and pay with the wallet that paid for create.',
-  },
-  snapshot_not_found: {
-    status: 404,
-    retryable: false,
-    error: 'Snapshot not found',
-    message: 'There is no snapshot with this id for this wallet. Snapshots expire.',
-    suggestion: 'GET /v1/snapshots lists the snapshots of a wallet.',
-  },
-  snapshot_limit_reached: {
-    status: 429,
-    retryable: false,
-    error: 'Snapshot limit reached',
-    message: 'This wallet keeps as many snapshots as one wallet may keep. Nothing was charged.',
-    suggestion: 'Delete one with DELETE /v1/snapshots/{id}, or wait for one to expire.',
-  },
-  tunnel_limit_reached: {
-    status: 429,
-    retryable: false,
-    error: 'Tunnel limit reached',
-    message: 'This sandbox has as many tunnels as one sandbox may have. Nothing was charged.',
-    suggestion: 'Use a tunnel that is open (GET /v1/sandboxes/{id}/tunnels); they end with the sandbox.',
-  },
-  tunnel_port_not_named: {
-    status: 422,
-    retryable: false,
-    error: 'Port was not named',
-    message: 'A tunnel reaches only the ports that the create of the sandbox named. Nothing was charged.',
-    suggestion: 'Create a sandbox with the port in `ports`.',
-  },
-  snapshot_too_large: {
-    status: 422,
-    retryable: false,
-    error: 'Snapshot too large',
-    message: 'The sandbox has written more than a snapshot may hold. Nothing was charged.',
-    suggestion: 'Remove files that need not be kept, then send the request with a new payment.',
-  },
-  sandbox_gone: {
-    status: 410,
-    retryable: false,
-    error: 'Sandbox gone',
-    message: 'The sandbox has ended.',
-    suggestion: 'Create a new sandbox.',
-  },
-  draining: {
-    status: 503,
-    retryable: true,
-    error: 'Draining',
-    message: 'This installation accepts no new sandboxes for now.',
-    suggestion: 'Try again later; running sandboxes can still be used.',
-  },
-  provider_unavailable: {
-    status: 503,
-    retryable: true,
-    error: 'Sandbox provider unavailable',
-    message: 'The sandbox provider did not accept the operation.',
-    suggestion: 'Send the same request again; the same payment header is still good.',
-  },
-  provider_rate_limited: {
-    status: 429,
-    retryable: true,
-    error: 'Sandbox provider busy',
-    message: 'The sandbox provider asks to slow down.',
-    suggestion: 'Wait for Retry-After seconds, then send the same request again.',
-  },
-  operation_timeout: {
-    status: 504,
-    retryable: false,
-    error: 'Operation timed out',
-    message: 'The operation did not finish before its deadline; no charge taken.',
-    suggestion: 'Send the request with a new payment, or check the state of the sandbox first.',
-  },
+  ...SANDBOX_ERRORS,
   chain_unavailable: {
     status: 503,
     retryable: true,

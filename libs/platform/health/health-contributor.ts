@@ -3,7 +3,7 @@ export interface HealthReport {
   /** False makes the answer 503. */
   readonly ok: boolean;
   /** Facts for operators (for example the provider's isolation); never a secret, a host name or a stack. */
-  readonly detail?: Readonly<Record<string, string | number | boolean | null>>;
+  readonly detail?: Readonly<Record<string, string | number | boolean | null | readonly string[]>>;
 }
 
 /** A part that others depend on. Provided under HEALTH_CONTRIBUTORS, so that platform imports none of them. */

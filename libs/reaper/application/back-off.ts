@@ -8,6 +8,7 @@ const BASE_MS: Readonly<Record<ProviderErrorKind, number>> = {
   unavailable: 1_000,
   timeout: 2_000,
   invalid: 30_000,
+  setup_failed: 30_000,
   misconfigured: 30_000,
   internal: 5_000,
 };

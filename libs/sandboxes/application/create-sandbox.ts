@@ -10,7 +10,7 @@ import { ProviderError, type CreatedSandbox } from './ports/provider';
 import type { NewSandbox, SandboxStore } from './ports/sandbox-store';
 import type { ProviderCalls } from './provider-calls';
 import { toBuyerError } from './provider-failure';
-import type { SandboxSettings } from './settings';
+import { createDeadlineMs, type SandboxSettings } from './settings';
 
 export interface CreateCall {
   readonly owner: string;
@@ -79,7 +79,7 @@ export class CreateSandbox {
       provider: this.provider.name,
       isolation,
       networkPolicy: order.network?.policy ?? networkPolicy,
-      createDeadlineMs: this.settings.createDeadlineMs,
+      createDeadlineMs: createDeadlineMs(this.settings, order.setupCommands),
     };
   }
 
@@ -102,6 +102,7 @@ export class CreateSandbox {
         lifetimeMs: order.lifetimeMs + this.settings.lifetimeMarginMs,
         ...(order.network === undefined ? {} : { network: order.network }),
         ...(order.ports === undefined ? {} : { ports: order.ports }),
+        ...(order.setupCommands === undefined ? {} : { setupCommands: order.setupCommands }),
       });
       this.phases.reached('operation_running');
       return await creating;

@@ -81,7 +81,8 @@ export class EndSandbox {
   }
 
   private creationIsOver(sandbox: Sandbox): boolean {
-    const overAtMs = sandbox.createdAt.getTime() + this.settings.createDeadlineMs + LISTING_DELAY_MS;
+    const overAtMs =
+      sandbox.createdAt.getTime() + this.settings.createDeadlineMs + this.settings.setupDeadlineMs + LISTING_DELAY_MS;
     return this.clock.nowMs() > overAtMs;
   }
 }

@@ -12,7 +12,7 @@ import {
   type SandboxSpec,
 } from './ports/provider';
 import type { ProviderFiles } from './ports/provider-files';
-import type { SandboxSettings } from './settings';
+import { createDeadlineMs, type SandboxSettings } from './settings';
 
 export interface CallObserver {
   /** A sandbox whose create came back after its deadline could not be removed; the reaper finds it. */
@@ -38,7 +38,7 @@ export class ProviderCalls {
   /** @throws ProviderError; after `timeout` a sandbox that comes late is removed. */
   async create(spec: SandboxSpec): Promise<CreatedSandbox> {
     let late = false;
-    return withinDeadline(this.settings.createDeadlineMs, 'create', async (signal) => {
+    return withinDeadline(createDeadlineMs(this.settings, spec.setupCommands), 'create', async (signal) => {
       signal.addEventListener('abort', () => (late = true), { once: true });
       const created = await this.provider.create(spec, signal);
       if (late) await this.removeLate(spec.sandboxId, created);

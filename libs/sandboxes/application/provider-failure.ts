@@ -29,6 +29,8 @@ export function toBuyerError(error: unknown): unknown {
       return new TollboxError('provider_unavailable', { cause: error, retryAfterSeconds: retryAfterSeconds(error) });
     case 'misconfigured':
       return new TollboxError('provider_unavailable', { cause: error });
+    case 'setup_failed':
+      return new TollboxError('setup_failed', { cause: error, ...(error.output === undefined ? {} : { details: error.output }) });
     case 'invalid':
     case 'internal':
       return new TollboxError('internal', { cause: error });

@@ -1,11 +1,15 @@
 import { ConfigurationError, type Config } from '@tollbox/platform/config/config';
+import { soldImages } from '@tollbox/platform/config/sold-images';
 import type { BodyLimits } from '../domain/bodies';
 import { parseRange } from '../domain/ip-range';
 import type { RunLimits } from '../domain/run';
+import type { ProviderCapabilities } from './ports/provider';
 
 /** Deadlines and limits of the use cases. */
 export interface SandboxSettings {
   readonly createDeadlineMs: number;
+  /** What setup commands add to it; 0 where none are sold. */
+  readonly setupDeadlineMs: number;
   readonly terminateDeadlineMs: number;
   /** Deadline of looking at a sandbox or of listing them. */
   readonly inspectDeadlineMs: number;
@@ -35,6 +39,7 @@ export interface SandboxSettings {
 export function sandboxSettings(config: Config): SandboxSettings {
   return {
     createDeadlineMs: config.SANDBOX_CREATE_DEADLINE_MS,
+    setupDeadlineMs: config.SANDBOX_SETUP_MAX_COMMANDS === 0 ? 0 : config.SANDBOX_SETUP_DEADLINE_MS,
     terminateDeadlineMs: config.SANDBOX_TERMINATE_DEADLINE_MS,
     inspectDeadlineMs: config.SANDBOX_INSPECT_DEADLINE_MS,
     execOverheadMs: config.EXEC_OVERHEAD_MS,
@@ -65,12 +70,18 @@ export function runLimits(config: Config): RunLimits {
   };
 }
 
-export function bodyLimits(config: Config): BodyLimits {
+/** Deadline of one create; setup commands make it longer. */
+export function createDeadlineMs(settings: SandboxSettings, setupCommands: readonly string[] = []): number {
+  return settings.createDeadlineMs + (setupCommands.length === 0 ? 0 : settings.setupDeadlineMs);
+}
+
+/** What is sold here: what the operator allows and the provider can do. */
+export function bodyLimits(config: Config, { features }: Pick<ProviderCapabilities, 'features'>): BodyLimits {
   const badRanges = config.SANDBOX_NETWORK_ALLOWED_RANGES.filter((range) => parseRange(range) === null);
   if (badRanges.length > 0)
     throw new ConfigurationError([`SANDBOX_NETWORK_ALLOWED_RANGES: bits are set below the prefix of ${badRanges.join(', ')}`]);
   return {
-    images: config.SANDBOX_IMAGES,
+    images: [...soldImages(config).keys()],
     maxCpu: config.SANDBOX_MAX_CPU,
     maxMemoryMiB: config.SANDBOX_MAX_MEMORY_MIB,
     defaultMemoryMiB: config.SANDBOX_DEFAULT_MEMORY_MIB,
@@ -84,6 +95,10 @@ export function bodyLimits(config: Config): BodyLimits {
       allowedRanges: config.SANDBOX_NETWORK_ALLOWED_RANGES,
     },
     maxPorts: config.SANDBOX_MAX_PORTS,
-    gpu: false, // GPUs have prices, but no provider is asked for them yet
+    gpus: features.has('gpu') ? config.SANDBOX_GPUS.filter((gpu) => config.PRICE_CREATE_GPU_ATOMIC.has(gpu)) : [],
+    setup:
+      config.SANDBOX_SETUP_MAX_COMMANDS > 0 && features.has('setup_commands')
+        ? { maxCommands: config.SANDBOX_SETUP_MAX_COMMANDS, maxCommandBytes: config.SANDBOX_SETUP_MAX_COMMAND_BYTES }
+        : null,
   };
 }

@@ -11,9 +11,10 @@ const limits: BodyLimits = {
   maxExecTimeoutS: 60,
   maxArgvCount: 8,
   maxArgvBytes: 64,
-  gpu: false,
   network: { maxCidrs: 4, maxDomains: 4, allowedRanges: [] },
   maxPorts: 2,
+  gpus: [],
+  setup: null,
 };
 const { create, exec, status } = createBodySchemas(limits);
 
@@ -76,7 +77,11 @@ describe('the create body', () => {
 
   it('refuses a known GPU where none is sold, and takes it trimmed where they are', () => {
     expect(issues(create, { gpu: 'T4' })).toMatchObject([{ path: ['gpu'], message: 'GPU sandboxes are not enabled here' }]);
-    expect(createBodySchemas({ ...limits, gpu: true }).create.parse({ gpu: ' A10G ' }).gpu).toBe('A10G');
+    const { create: selling } = createBodySchemas({ ...limits, gpus: ['A10G', 'T4'] });
+    expect(selling.parse({ gpu: ' A10G ' }).gpu).toBe('A10G');
+    expect(issues(selling, { gpu: 'H100' })).toMatchObject([
+      { path: ['gpu'], message: 'This GPU type is not sold here. Sold: A10G, T4' },
+    ]);
   });
 
   it('follows the limits of the installation', () => {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { networkOrderSchema, type NetworkLimits } from './network-order';
 import type { SandboxOrder } from './sandbox';
+import { setupCommandsSchema, type SetupLimits } from './setup-commands';
 
 /** What the bodies of this installation may ask for. */
 export interface BodyLimits {
@@ -15,10 +16,11 @@ export interface BodyLimits {
   readonly maxExecTimeoutS: number;
   readonly maxArgvCount: number;
   readonly maxArgvBytes: number;
-  /** Whether the provider and this version sell GPUs. */
-  readonly gpu: boolean;
   readonly network: NetworkLimits;
   readonly maxPorts: number;
+  /** GPU types that are sold. */
+  readonly gpus: readonly string[];
+  readonly setup: SetupLimits;
 }
 
 export const GPU_TYPES = ['T4', 'L4', 'A10G', 'A100', 'H100'] as const;
@@ -35,6 +37,11 @@ const gpuType = z
   .string()
   .trim()
   .pipe(z.enum(GPU_TYPES, { error: UNSUPPORTED_GPU }));
+
+function soldGpu(sold: readonly string[]) {
+  if (sold.length === 0) return gpuType.refine(() => false, 'GPU sandboxes are not enabled here');
+  return gpuType.refine((type) => sold.includes(type), `This GPU type is not sold here. Sold: ${sold.join(', ')}`);
+}
 
 const MAX_PORT = 65_535;
 function portsSchema(maxPorts: number) {
@@ -56,7 +63,6 @@ const argument = z
 function createSchema(limits: BodyLimits) {
   const [defaultImage = ''] = limits.images;
   const images = limits.images.join(', ');
-  const gpu = limits.gpu ? gpuType : gpuType.refine(() => false, 'GPU sandboxes are not enabled here');
   return z.object({
     image: z
       .enum([defaultImage, ...limits.images.slice(1)], { error: `Unsupported image. Allowed: ${images}` })
@@ -77,15 +83,11 @@ function createSchema(limits: BodyLimits) {
       .max(limits.maxMemoryMiB)
       .default(limits.defaultMemoryMiB)
       .describe('Memory in MiB.'),
-    gpu: gpu
+    gpu: soldGpu(limits.gpus)
       .nullable()
       .default(null)
-      .describe(limits.gpu ? 'GPU type, or null.' : 'Must be null: GPUs are not enabled.'),
-    setup_commands: z
-      .array(z.string())
-      .max(0, 'setup_commands are not enabled here')
-      .optional()
-      .describe('Must be absent or empty: not enabled.'),
+      .describe(limits.gpus.length > 0 ? `One of: ${limits.gpus.join(', ')}; or null.` : 'Must be null: GPUs are not enabled.'),
+    setup_commands: setupCommandsSchema(limits.setup),
     network: networkOrderSchema(limits.network)
       .optional()
       .describe('What the sandbox may reach. Without it, the `network` of the answer says what the provider gives.'),
@@ -136,5 +138,6 @@ export function orderOf(body: CreateBody): SandboxOrder {
     lifetimeMs: body.timeout * 1_000,
     ...(body.network === undefined ? {} : { network: body.network }),
     ...(body.ports === undefined ? {} : { ports: body.ports }),
+    ...(body.setup_commands === undefined || body.setup_commands.length === 0 ? {} : { setupCommands: body.setup_commands }),
   };
 }

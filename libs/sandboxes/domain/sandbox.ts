@@ -13,6 +13,8 @@ export interface SandboxOrder {
   readonly network?: NetworkOrder;
   /** Ports that tunnels may reach. */
   readonly ports?: readonly number[];
+  /** Shell lines that prepare the image; never an empty list. */
+  readonly setupCommands?: readonly string[];
 }
 
 /** A sandbox as its row says. */

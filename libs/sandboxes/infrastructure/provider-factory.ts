@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { ConfigurationError, type Config } from '@tollbox/platform/config/config';
+import { soldImages } from '@tollbox/platform/config/sold-images';
 import type { Pool } from 'pg';
 import type { SandboxProvider } from '../application/ports/provider';
 import { createContainerProvider } from './container/container.provider';
@@ -39,7 +40,7 @@ export function refuseSharedKernel(config: Config, provider: Pick<SandboxProvide
 function createContainer(config: Config): Promise<SandboxProvider> {
   return createContainerProvider({
     dockerHost: config.DOCKER_HOST,
-    imageReferences: new Map(config.SANDBOX_IMAGES.map((image) => [image, config.SANDBOX_IMAGE_REFERENCES.get(image) ?? image])),
+    imageReferences: soldImages(config),
     pidsLimit: config.SANDBOX_PIDS_LIMIT,
     maxSnapshotBytes: config.SNAPSHOT_MAX_MIB * 1_048_576,
     ...(config.SANDBOX_NETWORK === 'off' ? {} : { network: networkSettings(config) }),
@@ -63,8 +64,8 @@ function createModal(config: Config, pool: Pool): SandboxProvider {
     tokenId: config.MODAL_TOKEN_ID ?? '',
     tokenSecret: config.MODAL_TOKEN_SECRET ?? '',
     appName: config.MODAL_APP_NAME,
-    images: config.SANDBOX_IMAGES,
-    imageReferences: Object.fromEntries(config.SANDBOX_IMAGE_REFERENCES),
+    images: [...soldImages(config).keys()],
+    imageReferences: Object.fromEntries(soldImages(config)),
     cpuPerVcpu: config.MODAL_CPU_PER_VCPU,
     createsPerSecond: config.MODAL_CREATES_PER_SECOND,
     createQueueLength: config.MODAL_CREATE_QUEUE_LENGTH,

@@ -12,8 +12,8 @@ export class ProviderHealth implements HealthContributor {
   ) {}
 
   async check(): Promise<HealthReport> {
-    const { isolation, networkPolicy } = this.provider.capabilities();
-    const detail = { provider: this.provider.name, isolation, network: networkPolicy };
+    const { isolation, networkPolicy, features } = this.provider.capabilities();
+    const detail = { provider: this.provider.name, isolation, network: networkPolicy, features: [...features].sort() };
     try {
       await this.provider.list(this.installation.id);
       return { ok: true, detail };

@@ -111,6 +111,26 @@ export class LocalControlPlane {
     this.faults.plan(method, { kind: 'delay', delayMs }, times);
   }
 
+  /** The next `times` streams of `method` break off after this many messages. */
+  cutNextStream(method: string, code: Status, afterMessages: number, times = 1): void {
+    this.faults.plan(method, { kind: 'cut', code, afterMessages }, times);
+  }
+
+  /** Modal no longer knows the sandbox, its commands or its tags. */
+  loseSandbox(sandboxId: string): void {
+    this.sandboxes.lose(sandboxId);
+  }
+
+  /** No token that a sandbox's commands were reached with is good any more. */
+  expireRouterTokens(): void {
+    this.tokens.renewTaskKey();
+  }
+
+  /** How long the tokens live that are given out from now on. */
+  setTokenLifetime(seconds: number): void {
+    this.tokens.lifetimeS = seconds;
+  }
+
   clearFaults(): void {
     this.faults.clear();
   }
@@ -188,7 +208,8 @@ export class LocalControlPlane {
     const streaming = (method: string) =>
       async function* (request: unknown, context: CallContext) {
         const handler = enter(method, request, context);
-        yield* (await faults.apply(method, () => Promise.resolve(handler(request, context)))) as AsyncIterable<unknown>;
+        const answers = await faults.apply(method, () => Promise.resolve(handler(request, context)));
+        yield* faults.stream(method, answers as AsyncIterable<unknown>);
       };
     const implementation = Object.fromEntries(
       Object.entries(definition.methods).map(([method, { responseStream }]) => [

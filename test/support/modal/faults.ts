@@ -4,6 +4,7 @@ import { ServerError, type Status } from 'nice-grpc';
 type Fault =
   | { readonly kind: 'refuse'; readonly code: Status; readonly details: string }
   | { readonly kind: 'lose'; readonly code: Status; readonly details: string }
+  | { readonly kind: 'cut'; readonly code: Status; readonly afterMessages: number }
   | { readonly kind: 'delay'; readonly delayMs: number };
 
 /** What is to go wrong next, per method. Each fault is used up by one call; a call meets at most one of each kind. */
@@ -27,6 +28,17 @@ export class Faults {
     const answer = await work();
     if (loss?.kind === 'lose') throw new ServerError(loss.code, loss.details);
     return answer;
+  }
+
+  /** A stream of answers, cut off where a test has planned it. */
+  async *stream<T>(method: string, answers: AsyncIterable<T>): AsyncGenerator<T> {
+    const cut = this.take(method, 'cut');
+    let left = cut?.kind === 'cut' ? cut.afterMessages : Infinity;
+    for await (const answer of answers) {
+      if (cut?.kind === 'cut' && left === 0) throw new ServerError(cut.code, 'the stream was cut');
+      left -= 1;
+      yield answer;
+    }
   }
 
   clear(): void {

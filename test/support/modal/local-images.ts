@@ -2,13 +2,16 @@ import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { ServerError, Status } from 'nice-grpc';
 import type { Handlers } from './handlers';
+import { buildImage, type BuildResult } from './image-builds';
 import type { LocalSandboxes } from './local-sandboxes';
 import { GenericStatus, type ImageGetOrCreateRequest, type ImageRequest, type TaskSnapshotFilesystemRequest } from './messages';
 
 interface LocalImage {
   /** What it was built from; null for a snapshot. */
   readonly recipe: string | null;
-  /** The files of a snapshot. */
+  /** Of one that is built. */
+  readonly build: Promise<BuildResult> | null;
+  /** The files of a snapshot, or of setup commands. */
   readonly directory: string | null;
   readonly expiresAtMs: number;
 }
@@ -35,12 +38,17 @@ export class LocalImages {
 
   readonly catalogue: Handlers = {
     imageGetOrCreate: (request: ImageGetOrCreateRequest) => {
-      const recipe = (request.image?.dockerfileCommands ?? []).join('\n');
+      const commands = request.image?.dockerfileCommands ?? [];
+      const base = request.image?.baseImages?.[0]?.imageId;
+      const baseDirectory = base === undefined ? null : this.get(base).directory;
+      const recipe = [base ?? '', ...commands].join('\n');
       const known = [...this.images].find(([, built]) => built.recipe === recipe)?.[0];
-      if (known !== undefined && !request.forceBuild) return { imageId: known, result: imageResult(recipe) };
-      return { imageId: this.add({ recipe, directory: null, expiresAtMs: Infinity }) };
+      if (known !== undefined && !request.forceBuild) return { imageId: known };
+      const directory = join(this.root, `image-${this.made + 1}`);
+      const build = buildImage({ commands, baseDirectory, directory, binDirectory: join(this.root, 'bin') });
+      return { imageId: this.add({ recipe, build, directory, expiresAtMs: Infinity }) };
     },
-    imageJoinStreaming: (request: ImageRequest) => buildLog(this.images.get(request.imageId)?.recipe ?? ''),
+    imageJoinStreaming: (request: ImageRequest) => this.join(request.imageId),
     imageFromId: (request: ImageRequest) => {
       this.get(request.imageId);
       return { imageId: request.imageId };
@@ -61,9 +69,18 @@ export class LocalImages {
     const directory = join(this.root, `snapshot-${this.made + 1}`);
     cpSync(sandbox.directory, directory, { recursive: true, verbatimSymlinks: true });
     const expiresAtMs = ttlSeconds === -1 ? Infinity : Date.now() + ttlSeconds * 1_000;
-    const imageId = this.add({ recipe: null, directory, expiresAtMs });
+    const imageId = this.add({ recipe: null, build: null, directory, expiresAtMs });
     this.snapshots.set(snapshotId, imageId);
     return { imageId };
+  }
+
+  private async *join(imageId: string): AsyncIterable<object> {
+    const result = await this.get(imageId).build;
+    if (result === null) throw new ServerError(Status.FAILED_PRECONDITION, 'a snapshot is not built');
+    // One that failed is built again when it is asked for again.
+    if (result.status !== GenericStatus.success) this.images.delete(imageId);
+    yield { entryId: '1-0', taskLogs: [{ data: `building\n${result.log}` }] };
+    yield { entryId: '2-0', result: { status: result.status, exception: result.exception }, eof: true };
   }
 
   private add(image: LocalImage): string {
@@ -71,16 +88,4 @@ export class LocalImages {
     this.images.set(imageId, image);
     return imageId;
   }
-}
-
-async function* buildLog(recipe: string): AsyncIterable<object> {
-  yield { entryId: '1-0', taskLogs: [{ data: 'building\n' }] };
-  yield await Promise.resolve({ entryId: '2-0', result: imageResult(recipe), eof: true });
-}
-
-/** An image whose registry reference does not exist fails at build, as it does on Modal. */
-function imageResult(recipe: string): object {
-  return recipe.includes('does-not-exist')
-    ? { status: GenericStatus.failure, exception: 'manifest unknown: manifest unknown' }
-    : { status: GenericStatus.success };
 }

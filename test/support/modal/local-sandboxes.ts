@@ -173,6 +173,13 @@ export class LocalSandboxes {
     sandbox.ended.notify();
   }
 
+  lose(sandboxId: string): void {
+    const sandbox = this.get(sandboxId);
+    this.finish(sandbox, GenericStatus.internalFailure);
+    this.byId.delete(sandbox.id);
+    this.byTask.delete(sandbox.taskId);
+  }
+
   /** Ends every sandbox and resolves when their directories are gone. */
   async finishAll(): Promise<void> {
     for (const sandbox of this.byId.values()) this.finish(sandbox, GenericStatus.terminated);

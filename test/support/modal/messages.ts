@@ -96,7 +96,10 @@ export interface AppGetOrCreateRequest {
 }
 
 export interface ImageGetOrCreateRequest {
-  readonly image?: { readonly dockerfileCommands: readonly string[] };
+  readonly image?: {
+    readonly dockerfileCommands: readonly string[];
+    readonly baseImages?: readonly { readonly imageId: string }[];
+  };
   readonly forceBuild: boolean;
 }
 

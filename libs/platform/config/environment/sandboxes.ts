@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isImageEntry } from '../sold-images';
 import { flag, integer, ranges } from '../value-kinds';
 
 /** Sandboxes, their providers and the reaper. */
@@ -13,7 +14,10 @@ export const sandboxesVariables = {
         .map((image) => image.trim())
         .filter((image) => image !== ''),
     )
-    .describe('Images that may be bought, comma-separated; the first is the default.'),
+    .refine((entries) => entries.every(isImageEntry), 'an image is a name, or name@sha256: and 64 hex digits')
+    .describe(
+      'Images that may be bought, comma-separated, each as `name` or pinned as `name@sha256:…`; the first is the default.',
+    ),
   SANDBOX_IMAGE_REFERENCES: z
     .string()
     .regex(/^(\s*[^=,\s]+=[^=,\s]+\s*(,|$))*$/, 'a comma-separated list of sold-name=engine-reference')
@@ -29,6 +33,19 @@ export const sandboxesVariables = {
   SANDBOX_MAX_MEMORY_MIB: integer(64, 262_144, 1_024, 'Most memory of a sandbox in MiB.'),
   SANDBOX_DEFAULT_MEMORY_MIB: integer(64, 262_144, 512, 'Memory of a sandbox when the buyer names none, in MiB.'),
   SANDBOX_MAX_LIFETIME_S: integer(10, 86_400, 300, 'Longest and default lifetime of a sandbox in seconds.'),
+  SANDBOX_GPUS: z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((gpu) => gpu.trim())
+        .filter((gpu) => gpu !== ''),
+    )
+    .describe('GPU types that may be bought, comma-separated, where the provider has them and they have a price.'),
+  SANDBOX_SETUP_MAX_COMMANDS: integer(0, 100, 0, 'setup_commands of a create; 0 sells none.'),
+  SANDBOX_SETUP_MAX_COMMAND_BYTES: integer(1, 65_536, 2_048, 'Bytes of one setup command.'),
+  SANDBOX_SETUP_DEADLINE_MS: integer(1_000, 600_000, 120_000, 'What setup_commands add to the deadline of a create.'),
   SANDBOX_PIDS_LIMIT: integer(16, 32_768, 256, 'Processes and threads in a container sandbox.'),
   SANDBOX_CREATE_DEADLINE_MS: integer(1_000, 600_000, 60_000, 'Deadline of a create.'),
   SANDBOX_TERMINATE_DEADLINE_MS: integer(1_000, 600_000, 30_000, 'Deadline of a terminate.'),

@@ -6,13 +6,13 @@ import type { AdmitCreate } from '../admit-create';
 import type { EndSandbox } from '../end-sandbox';
 import type { SandboxStore } from '../ports/sandbox-store';
 import { driveIfPossible, type SettleCreation } from '../settle-creation';
-import type { SandboxSettings } from '../settings';
+import { createDeadlineMs, type SandboxSettings } from '../settings';
 import { DATABASE_MARGIN_MS } from './margins';
 
 export class CreateOperation implements Operation<CreateBody> {
   readonly name = 'sandbox.create';
   readonly answer = createAnswerSchema;
-  readonly errors = ['not_supported_here', 'sandbox_limit_reached', 'draining', ...PROVIDER_ERRORS] as const;
+  readonly errors = ['not_supported_here', 'sandbox_limit_reached', 'draining', 'setup_failed', ...PROVIDER_ERRORS] as const;
 
   constructor(
     readonly body: BodySchemas['create'],
@@ -27,8 +27,8 @@ export class CreateOperation implements Operation<CreateBody> {
     return { gpu: body.gpu, lifetimeS: body.timeout };
   }
 
-  deadlineMs(): number {
-    return this.settings.createDeadlineMs + DATABASE_MARGIN_MS;
+  deadlineMs(body: CreateBody): number {
+    return createDeadlineMs(this.settings, body.setup_commands) + DATABASE_MARGIN_MS;
   }
 
   async admit({ owner, body }: AdmissionCall<CreateBody>): Promise<void> {

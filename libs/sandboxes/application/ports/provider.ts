@@ -45,6 +45,8 @@ export const PROVIDER_FEATURES = [
   'idle_timeout',
   'extend_lifetime',
   'setup_commands',
+  /** Setup commands run under the network order of the sandbox; without it they always have the public internet. */
+  'setup_network',
   'gpu',
 ] as const;
 export type ProviderFeature = (typeof PROVIDER_FEATURES)[number];
@@ -90,7 +92,7 @@ export interface SandboxSpec {
   readonly volumes?: readonly VolumeMount[];
   /** Start from this snapshot of `ProviderSnapshots.take` in place of the image. */
   readonly snapshotRef?: string;
-  /** Shell lines, one each, that prepare the image before the sandbox starts. */
+  /** Shell lines, one each, that prepare the image before the sandbox starts. Needs `owner`: the result is kept for that one. */
   readonly setupCommands?: readonly string[];
 }
 
@@ -142,21 +144,24 @@ export interface SandboxProvider {
 export const SANDBOX_PROVIDER = Symbol('SandboxProvider');
 
 export type ProviderErrorKind =
-  'gone' | 'not_found' | 'unavailable' | 'rate_limited' | 'timeout' | 'invalid' | 'misconfigured' | 'internal';
+  'gone' | 'not_found' | 'unavailable' | 'rate_limited' | 'timeout' | 'invalid' | 'setup_failed' | 'misconfigured' | 'internal';
 
 /** What a provider throws, whatever its own library threw. */
 export class ProviderError extends Error {
   constructor(
     readonly kind: ProviderErrorKind,
     message: string,
-    options: { cause?: unknown; retryAfterMs?: number; problem?: FileProblem } = {},
+    options: { cause?: unknown; retryAfterMs?: number; problem?: FileProblem; output?: string } = {},
   ) {
     super(message, { cause: options.cause });
     this.name = 'ProviderError';
     this.retryAfterMs = options.retryAfterMs;
     this.problem = options.problem;
+    this.output = options.output;
   }
   readonly retryAfterMs: number | undefined;
   /** Of an `invalid`: what the file system says. */
   readonly problem: FileProblem | undefined;
+  /** Of a `setup_failed`: the end of what the setup commands wrote. */
+  readonly output: string | undefined;
 }

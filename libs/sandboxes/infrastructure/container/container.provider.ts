@@ -295,7 +295,7 @@ export class ContainerProvider implements SandboxProvider {
     try {
       const { Id, RepoDigests } = await withinDeadline(this.docker.getImage(reference).inspect(), signal, 'create');
       // An image that was built here and never pushed has no repository digest in Docker; its id is a digest too.
-      const digest = (RepoDigests as string[] | null)?.[0]?.split('@')[1];
+      const digest = reference.split('@')[1] ?? (RepoDigests as string[] | null)?.[0]?.split('@')[1];
       return { id: Id, digest: digest ?? Id };
     } catch (error) {
       throw toProviderError(error, `image ${reference}`);

@@ -61,7 +61,10 @@ export class CommandInput {
         sizeBytes = 0;
       }
     } catch (error) {
+      // Without its end the command never takes a part for the whole; its timeout ends it.
+      this.stopped = true;
       this.breakOff(new ProviderError('invalid', 'the input of the command broke off', { cause: error }));
+      return;
     }
     if (sizeBytes > 0) yield Buffer.concat(pieces);
   }

@@ -25,6 +25,11 @@ export function createParams(spec: SandboxSpec, cpuPerVcpu: number): SandboxCrea
     ...(spec.idleTimeoutMs === undefined || (spec.idleTimeoutMs > 0 && spec.idleTimeoutMs <= MAX_LIFETIME_MS)
       ? []
       : ['idleTimeoutMs is not within 24 hours']),
+    // Modal builds images with the public internet, whatever the sandbox may reach.
+    ...(spec.setupCommands === undefined || (spec.network?.policy ?? 'public') === 'public'
+      ? []
+      : ['setupCommands need the network policy public']),
+    ...(spec.setupCommands === undefined || spec.owner !== undefined ? [] : ['setupCommands need an owner']),
     ...(spec.gpu === null || /^[A-Z0-9-]{1,32}(:[1-8])?$/.test(spec.gpu) ? [] : ['gpu is not a GPU name with an optional count']),
   ];
   if (problems.length > 0) throw new ProviderError('invalid', `Modal cannot create this sandbox: ${problems.join('; ')}`);

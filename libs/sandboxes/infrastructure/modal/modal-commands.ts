@@ -1,5 +1,11 @@
 import type { ContainerProcess, ModalClient, SandboxExecParams } from 'modal';
-import { type ExecOptions, ProviderError, type ProviderHandle, type ProviderProcess } from '../../application/ports/provider';
+import {
+  type ExecOptions,
+  ProviderError,
+  type ProviderErrorKind,
+  type ProviderHandle,
+  type ProviderProcess,
+} from '../../application/ports/provider';
 import { CommandInput } from './command-input';
 import { wholeSecondsMs } from './create-params';
 import { withinDeadline } from './deadline';
@@ -12,6 +18,13 @@ import type { ModalSettings } from './settings';
 interface Started {
   readonly process: ContainerProcess<Uint8Array>;
   readonly lease: HandleLease;
+}
+
+const AFTER_START = new Set<ProviderErrorKind>(['gone', 'timeout', 'unavailable', 'internal']);
+
+/** Some kinds say that nothing has run; of a command that has started they would let a buyer run it a second time. */
+function afterStart(failure: ProviderError): ProviderError {
+  return AFTER_START.has(failure.kind) ? failure : new ProviderError('unavailable', failure.message, { cause: failure });
 }
 
 /** Runs commands in sandboxes on Modal. */
@@ -45,7 +58,7 @@ export class ModalCommands {
         exitMarginMs: this.settings.exitMarginMs,
         signal,
         input,
-        explain: (error) => this.access.explain(providerRef, 'exec', error),
+        explain: async (error) => afterStart(await this.access.explain(providerRef, 'exec', error)),
         sandboxRuns: async () => (await this.access.pollBriefly(providerRef))?.kind === 'running',
         release: () => lease.release(),
       });

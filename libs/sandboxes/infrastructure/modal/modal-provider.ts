@@ -1,4 +1,4 @@
-import { ModalClient, type Sandbox, type SandboxCreateParams } from 'modal';
+import { type App, type Image, ModalClient, type Sandbox, type SandboxCreateParams } from 'modal';
 import { mapConcurrently } from '@tollbox/platform/process/map-concurrently';
 import {
   type CreatedSandbox,
@@ -14,6 +14,7 @@ import {
   type SandboxSpec,
 } from '../../application/ports/provider';
 import type { LateOutcome } from '../until-aborted';
+import { BuildLogs } from './build-logs';
 import { CreateQueue } from './create-queue';
 import { createParams, INSTALLATION_TAG, SANDBOX_TAG } from './create-params';
 import { withinDeadline } from './deadline';
@@ -21,6 +22,7 @@ import { isNotFound, toCreateError, toProviderError } from './errors';
 import { ModalCatalogue } from './modal-catalogue';
 import { ModalCommands } from './modal-commands';
 import { ModalSnapshots } from './modal-snapshots';
+import { PreparedImages } from './prepared-images';
 import { SandboxAccess } from './sandbox-access';
 import { type ModalLogger, type ModalProviderOptions, modalSettings, type ModalSettings } from './settings';
 
@@ -38,6 +40,7 @@ const FEATURES: ReadonlySet<ProviderFeature> = new Set([
   'network_cidrs',
   'network_domains',
   'idle_timeout',
+  'setup_commands',
   'snapshots',
   'gpu',
 ]);
@@ -48,15 +51,17 @@ const FEATURES: ReadonlySet<ProviderFeature> = new Set([
  */
 export function createModalProvider(options: ModalProviderOptions): ModalProvider {
   const settings = modalSettings(options, process.env['MODAL_SERVER_URL']);
-  return new ModalProvider(settings, connect(settings));
+  const logs = new BuildLogs();
+  return new ModalProvider(settings, connect(settings, logs), logs);
 }
 
-function connect(settings: ModalSettings): ModalClient {
+function connect(settings: ModalSettings, logs: BuildLogs): ModalClient {
   return new ModalClient({
     tokenId: settings.tokenId,
     tokenSecret: settings.tokenSecret,
     maxThrottleWaitSecs: settings.maxThrottleWaitS,
     logger: sdkLogger(settings.logger),
+    grpcMiddleware: [logs.middleware()],
     ...(settings.environment === undefined ? {} : { environment: settings.environment }),
   });
 }
@@ -83,13 +88,16 @@ export class ModalProvider implements SandboxProvider {
   private readonly access: SandboxAccess;
   private readonly commands: ModalCommands;
   private readonly catalogue: ModalCatalogue;
+  private readonly prepared: PreparedImages;
   private readonly queue: CreateQueue;
   private readonly cleanups = new Set<Promise<void>>();
 
   constructor(
     private readonly settings: ModalSettings,
     private readonly client: ModalClient,
+    logs: BuildLogs,
   ) {
+    this.prepared = new PreparedImages(logs);
     this.catalogue = new ModalCatalogue(client, settings.appName);
     this.queue = new CreateQueue(settings.pace, {
       intervalMs: 1_000 / settings.createsPerSecond,
@@ -171,16 +179,15 @@ export class ModalProvider implements SandboxProvider {
   private async createNow(
     reference: string,
     params: SandboxCreateParams,
-    { env, owner = '', snapshotRef }: SandboxSpec,
+    spec: SandboxSpec,
     signal: AbortSignal,
   ): Promise<Sandbox> {
+    const { env, owner = '' } = spec;
     try {
       // An ephemeral secret of this one sandbox: Modal keeps its values out of what it shows of the sandbox.
       const secrets = env === undefined ? [] : [await this.client.secrets.fromObject({ ...env })];
       const app = await this.catalogue.app();
-      const image = await (snapshotRef === undefined
-        ? this.catalogue.image(app, reference)
-        : this.client.images.fromId(snapshotRef));
+      const image = await this.imageOf(app, reference, spec);
       await this.queue.turn(owner, signal);
       // The caller has left while the image was built: nothing has been created, and nothing will be.
       if (signal.aborted)
@@ -189,10 +196,19 @@ export class ModalProvider implements SandboxProvider {
     } catch (error) {
       if (!isNotFound(error)) throw await this.createFailure(error);
       this.catalogue.forget(reference);
+      this.prepared.forgetAll();
       throw new ProviderError('unavailable', 'Modal create: the app or the image had been deleted and will be made anew', {
         cause: error,
       });
     }
+  }
+
+  private async imageOf(app: App, reference: string, spec: SandboxSpec): Promise<Image> {
+    const { snapshotRef, setupCommands = [], owner = '' } = spec;
+    const base = await (snapshotRef === undefined
+      ? this.catalogue.image(app, reference)
+      : this.client.images.fromId(snapshotRef));
+    return setupCommands.length === 0 ? base : this.prepared.image(app, base, { owner, commands: setupCommands });
   }
 
   private async createFailure(error: unknown): Promise<ProviderError> {
