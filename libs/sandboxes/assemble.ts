@@ -34,6 +34,7 @@ import { TerminateSandbox } from './application/terminate-sandbox';
 import { createBodySchemas } from './domain/bodies';
 import { createRunBodySchema } from './domain/run';
 import { newSandboxId } from './domain/sandbox-id';
+import { assembleFiles, type Files } from './assemble-files';
 import { assembleSnapshots, type Snapshots } from './assemble-snapshots';
 import { assembleTunnels, type Tunnels } from './assemble-tunnels';
 
@@ -66,6 +67,7 @@ export interface Sandboxes {
   readonly provider: ProviderCalls;
   readonly snapshots: Snapshots;
   readonly tunnels: Tunnels;
+  readonly files: Files;
   readonly operations: readonly Operation[];
 }
 
@@ -86,6 +88,8 @@ export function assembleSandboxes(config: Config, parts: SandboxParts): Sandboxe
   const tunnels = assembleTunnels(config, parts, provider, access);
   const limits = bodyLimits(config, parts.provider.capabilities());
   const bodies = createBodySchemas(limits);
+  const admission = new AdmitExec(access, store, clock, settings);
+  const files = assembleFiles(config, { store, provider, access, admission, executions, clock, phases });
   const admitCreate = new AdmitCreate(store, provider, installation, settings);
   return {
     create,
@@ -99,14 +103,16 @@ export function assembleSandboxes(config: Config, parts: SandboxParts): Sandboxe
     provider,
     snapshots,
     tunnels,
+    files,
     operations: [
       new CreateOperation(bodies.create, admitCreate, creation, store, ender, settings),
-      new ExecOperation(bodies.exec, new AdmitExec(access, store, clock, settings), store, settings),
+      new ExecOperation(bodies.exec, admission, store, settings),
       new StatusOperation(bodies.status, access, settings),
       new RunOperation(createRunBodySchema(limits, runLimits(config)), admitCreate, provider, store, ender, settings),
       new TerminateOperation(bodies.terminate, access, store, ender, settings),
       snapshots.operation,
       tunnels.operation,
+      ...files.operations,
     ],
   };
 }

@@ -2,6 +2,8 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { AdminSandboxesController } from './http/admin-sandboxes.controller';
 import { BlockRunController } from './http/blockrun.controller';
 import { RunController } from './http/run.controller';
+import { FileSalesController } from './http/file-sales.controller';
+import { FilesController } from './http/files.controller';
 import { SnapshotSalesController } from './http/snapshot-sales.controller';
 import { SnapshotsController } from './http/snapshots.controller';
 import { TunnelRunner } from './http/tunnel-runner';
@@ -20,6 +22,8 @@ import { SandboxesModule } from './sandboxes.module';
     SnapshotsController,
     TunnelSalesController,
     TunnelsController,
+    FileSalesController,
+    FilesController,
   ],
   providers: [TunnelRunner],
 })

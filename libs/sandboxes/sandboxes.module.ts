@@ -11,6 +11,8 @@ import { OperationRegistry } from '@tollbox/platform/operations/operation';
 import { CreateSandbox } from './application/create-sandbox';
 import { EndSandbox } from './application/end-sandbox';
 import { ExecCommand } from './application/exec-command';
+import { FileWork } from './application/files/file-work';
+import { LookAtFiles } from './application/files/look-at-files';
 import { ObserveSandbox } from './application/observe-sandbox';
 import type { SandboxProvider } from './application/ports/provider';
 import { SANDBOX_PROVIDER } from './application/ports/provider';
@@ -63,6 +65,8 @@ const PARTS: FactoryProvider[] = [
   part(EndSandbox, ({ ender }) => ender),
   part(StopSandbox, ({ stop }) => stop),
   part(ObserveSandbox, ({ observer }) => observer),
+  part(FileWork, ({ files }) => files.work),
+  part(LookAtFiles, ({ files }) => files.look),
   part(TakeSnapshot, ({ snapshots }) => snapshots.take),
   part(KeepSnapshots, ({ snapshots }) => snapshots.keep),
   part(EndSnapshot, ({ snapshots }) => snapshots.ender),

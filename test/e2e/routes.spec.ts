@@ -27,12 +27,29 @@ const EXAMPLE_BODY: Readonly<Record<string, unknown>> = {
   'sandbox.snapshot': {},
   'sandbox.run': { code: 'print(1)' },
   'sandbox.tunnel': { port: 8080, public: true },
+  'files.read': undefined,
+  'files.download': undefined,
+  'files.write': 'content',
+  'files.upload': 'content',
+  'files.remove': {},
+  'files.mkdir': { path: '/a' },
+  'files.move': { from: '/a', to: '/b' },
   'credits.topup': { amount: '10000', token_sha256: '0'.repeat(64) },
 };
 /** What stands for a path's parameters where a free route must answer 200. */
 const EXAMPLE_PATH: Readonly<Record<string, string>> = { '/docs/assets/:file': '/docs/assets/start.js' };
 
-const urlOf = ({ path }: InventoryRoute): string => EXAMPLE_PATH[path] ?? path.replace(/:[a-z_]+/gi, randomUUID());
+const queryOf = ({ declaration }: InventoryRoute): string =>
+  declaration?.kind === 'priced' && declaration.query?.includes('path') === true ? '?path=/a' : '';
+const urlOf = (route: InventoryRoute): string =>
+  EXAMPLE_PATH[route.path] ?? route.path.replace(/:[a-z_]+/gi, randomUUID()) + queryOf(route);
+/** What announces a body that is streamed. */
+const ANNOUNCEMENT: Readonly<Record<string, Record<string, string>>> = Object.fromEntries(
+  Object.entries({ 'files.write': 'application/octet-stream', 'files.upload': 'application/x-tar' }).map(([operation, type]) => [
+    operation,
+    { 'content-type': type, 'content-digest': `sha-256=:${'A'.repeat(43)}=:` },
+  ]),
+);
 
 @Controller('forgotten')
 class ForgottenController {
@@ -118,6 +135,7 @@ describe('every route of the running gateway', () => {
       ...['create', 'exec', 'status', 'terminate'].map((name) => `/api/v1/modal/sandbox/${name}`),
       '/v1/credits',
       '/v1/run',
+      ...['', '', '', '/mkdir', '/move', '/tar', '/tar'].map((path) => `/v1/sandboxes/:sandbox_id/files${path}`),
       '/v1/sandboxes/:sandbox_id/snapshot',
       '/v1/sandboxes/:sandbox_id/tunnels',
     ]);
@@ -129,10 +147,12 @@ describe('every route of the running gateway', () => {
       const operation = route.declaration?.kind === 'priced' ? route.declaration.operation : '';
       expect(Object.keys(EXAMPLE_BODY)).toContain(operation);
       for (const headers of [{}, bearer(token)]) {
-        const answer = await call(route, headers, EXAMPLE_BODY[operation]);
+        const answer = await call(route, { ...ANNOUNCEMENT[operation], ...headers }, EXAMPLE_BODY[operation]);
         expectRefusal(answer, { status: 402, code: 'payment_required' });
-        const { v1 } = expectTerms(answer, operation.split('.')[1] as SoldCall);
-        expect(v1.accepts[0]!.resource).toMatch(new RegExp(`^${url}${route.path.replace(/:[a-z_]+/gi, '[0-9a-f-]{36}')}$`));
+        // An operation on files costs as much as a command.
+        const { v1 } = expectTerms(answer, (operation.startsWith('files.') ? 'exec' : operation.split('.')[1]) as SoldCall);
+        const path = route.path.replace(/:[a-z_]+/gi, '[0-9a-f-]{36}') + queryOf(route).replace('?', '\\?');
+        expect(v1.accepts[0]!.resource).toMatch(new RegExp(`^${url}${path}$`));
       }
     }
   });

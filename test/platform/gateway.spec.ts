@@ -31,6 +31,13 @@ describe('the composed gateway', () => {
       'POST /api/v1/modal/sandbox/terminate sandbox.terminate',
       'POST /v1/credits credits.topup',
       'POST /v1/run sandbox.run',
+      'DELETE /v1/sandboxes/:sandbox_id/files files.remove',
+      'GET /v1/sandboxes/:sandbox_id/files files.read',
+      'PUT /v1/sandboxes/:sandbox_id/files files.write',
+      'POST /v1/sandboxes/:sandbox_id/files/mkdir files.mkdir',
+      'POST /v1/sandboxes/:sandbox_id/files/move files.move',
+      'GET /v1/sandboxes/:sandbox_id/files/tar files.download',
+      'PUT /v1/sandboxes/:sandbox_id/files/tar files.upload',
       'POST /v1/sandboxes/:sandbox_id/snapshot sandbox.snapshot',
       'POST /v1/sandboxes/:sandbox_id/tunnels sandbox.tunnel',
     ]);

@@ -48,7 +48,12 @@ it('health says what runs sandboxes, and whether it answers', async () => {
     id: world.installationId,
     isDraining: () => Promise.resolve(false),
   });
-  const detail = { provider: 'container', isolation: 'gvisor', network: 'none', features: [...provider.capabilities().features].sort() };
+  const detail = {
+    provider: 'container',
+    isolation: 'gvisor',
+    network: 'none',
+    features: [...provider.capabilities().features].sort(),
+  };
   expect(await health.check()).toEqual({ ok: true, detail });
   provider.before.list = () => {
     throw new ProviderError('unavailable', 'secret host name');

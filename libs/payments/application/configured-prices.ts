@@ -13,9 +13,13 @@ export type PriceConfig = Pick<
   | 'PRICE_TERMINATE_ATOMIC'
   | 'PRICE_SNAPSHOT_ATOMIC'
   | 'PRICE_TUNNEL_ATOMIC'
+  | 'PRICE_FILES_ATOMIC'
   | 'PRICE_TRANSACTION_FEE_ATOMIC'
   | 'CREDITS_MIN_TOPUP_ATOMIC'
 >;
+
+/** Operations on files, which all cost the same. */
+const FILE_OPERATIONS = ['read', 'write', 'remove', 'mkdir', 'move', 'download', 'upload'].map((verb) => `files.${verb}`);
 
 /** The price list that the configuration says. */
 export function configuredPrices(config: PriceConfig): PriceListContent {
@@ -40,6 +44,7 @@ export function configuredPrices(config: PriceConfig): PriceListContent {
       'sandbox.terminate': flat(config.PRICE_TERMINATE_ATOMIC),
       'sandbox.snapshot': flat(config.PRICE_SNAPSHOT_ATOMIC),
       'sandbox.tunnel': flat(config.PRICE_TUNNEL_ATOMIC),
+      ...Object.fromEntries(FILE_OPERATIONS.map((name) => [name, flat(config.PRICE_FILES_ATOMIC)])),
       'credits.topup': { kind: 'asked', least_atomic: config.CREDITS_MIN_TOPUP_ATOMIC.toString() },
     },
   };

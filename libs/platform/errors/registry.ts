@@ -1,5 +1,6 @@
 import { define } from './error-definition';
 import { SANDBOX_ERRORS } from './sandbox-errors';
+import { STORAGE_ERRORS } from './storage-errors';
 
 export type { ErrorDefinition } from './error-definition';
 
@@ -213,6 +214,7 @@ export const ERRORS = define({
     suggestion: 'Wait for Retry-After seconds, then send the request again.',
   },
   ...SANDBOX_ERRORS,
+  ...STORAGE_ERRORS,
   chain_unavailable: {
     status: 503,
     retryable: true,

@@ -14,6 +14,8 @@ import type { SandboxSettings } from './settings';
 export interface RecordedCommand {
   readonly owner: string;
   readonly operationId: string;
+  /** Name of the operation; `sandbox.exec` when absent. */
+  readonly operation?: string;
   readonly sandboxId: string;
   readonly argv: readonly string[];
   readonly timeoutMs: number;
@@ -51,10 +53,14 @@ export class RecordedExecution {
     return result;
   }
 
-  private async start(sandbox: Sandbox, { operationId, sandboxId, owner, argv, timeoutMs }: RecordedCommand): Promise<void> {
+  private async start(
+    sandbox: Sandbox,
+    { operationId, operation = 'sandbox.exec', sandboxId, owner, argv, timeoutMs }: RecordedCommand,
+  ): Promise<void> {
     const started = await this.store.startExecution({
       id: this.ids.uuid(),
       operationId,
+      operation,
       sandboxId,
       owner,
       argv,

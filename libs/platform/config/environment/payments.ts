@@ -137,6 +137,7 @@ export const paymentsVariables = {
   PRICE_STATUS_ATOMIC: atomic('1000', 'Price of status in atomic USDC.'),
   PRICE_TERMINATE_ATOMIC: atomic('1000', 'Price of terminate in atomic USDC.'),
   PRICE_TUNNEL_ATOMIC: atomic('1000', 'Price of opening a tunnel in atomic USDC.'),
+  PRICE_FILES_ATOMIC: atomic('1000', 'Price of an operation on files in atomic USDC.'),
   PRICE_SNAPSHOT_ATOMIC: atomic('10000', 'Price of a snapshot in atomic USDC.'),
   PRICE_TRANSACTION_FEE_ATOMIC: atomicOrZero(
     '0',

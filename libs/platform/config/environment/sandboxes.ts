@@ -121,6 +121,8 @@ export const sandboxesVariables = {
     1_048_576,
     'Bytes kept of stdout and of stderr, each; the rest is cut and flagged.',
   ),
+  FILE_DEADLINE_MS: integer(1_000, 600_000, 60_000, 'Deadline of a paid operation on files, with the time that an upload takes.'),
+  FILE_MAX_UPLOAD_BYTES: integer(1_024, 4_294_967_296, 104_857_600, 'Largest file or tar that is written into a sandbox.'),
   SNAPSHOT_DEADLINE_MS: integer(1_000, 600_000, 60_000, 'Deadline of taking a snapshot.'),
   SNAPSHOT_TTL_S: integer(60, 31_536_000, 604_800, 'How long a snapshot is kept when the buyer does not say, in seconds.'),
   SNAPSHOT_MAX_TTL_S: integer(60, 31_536_000, 2_592_000, 'Longest time that a snapshot is kept, in seconds.'),

@@ -45,6 +45,8 @@ export interface StateChange extends Actor {
 export interface NewExecution {
   readonly id: string;
   readonly operationId: string;
+  /** Name of the operation that runs it. */
+  readonly operation: string;
   readonly sandboxId: string;
   readonly owner: string;
   readonly argv: readonly string[];

@@ -50,7 +50,7 @@ export class ExecutionRows {
       const { rowCount } = await client.query(LOCK_USABLE, [execution.sandboxId]);
       if (rowCount === 0) return 'not_running';
       if ((await countRunning(client, execution.sandboxId, execution.overheadMs)) >= execution.maxRunning) return 'busy';
-      if (!(await operations.start(client, execution.operationId, 'sandbox.exec', execution.sandboxId))) return 'abandoned';
+      if (!(await operations.start(client, execution.operationId, execution.operation, execution.sandboxId))) return 'abandoned';
       await client.query(INSERT, [
         execution.operationId,
         execution.id,
