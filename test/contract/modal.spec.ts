@@ -14,6 +14,7 @@ const FEATURES: readonly ProviderFeature[] = [
   'network_domains',
   'idle_timeout',
   'setup_commands',
+  'files',
   'snapshots',
   'gpu',
 ];

@@ -23,20 +23,6 @@ export const SANDBOX_ERRORS = define({
     message: 'There is no sandbox with this id for the paying wallet.',
     suggestion: 'Use the sandbox_id from the create answer and pay with the wallet that paid for create.',
   },
-  snapshot_not_found: {
-    status: 404,
-    retryable: false,
-    error: 'Snapshot not found',
-    message: 'There is no snapshot with this id for this wallet. Snapshots expire.',
-    suggestion: 'GET /v1/snapshots lists the snapshots of a wallet.',
-  },
-  snapshot_limit_reached: {
-    status: 429,
-    retryable: false,
-    error: 'Snapshot limit reached',
-    message: 'This wallet keeps as many snapshots as one wallet may keep. Nothing was charged.',
-    suggestion: 'Delete one with DELETE /v1/snapshots/{id}, or wait for one to expire.',
-  },
   tunnel_limit_reached: {
     status: 429,
     retryable: false,
@@ -50,13 +36,6 @@ export const SANDBOX_ERRORS = define({
     error: 'Port was not named',
     message: 'A tunnel reaches only the ports that the create of the sandbox named. Nothing was charged.',
     suggestion: 'Create a sandbox with the port in `ports`.',
-  },
-  snapshot_too_large: {
-    status: 422,
-    retryable: false,
-    error: 'Snapshot too large',
-    message: 'The sandbox has written more than a snapshot may hold. Nothing was charged.',
-    suggestion: 'Remove files that need not be kept, then send the request with a new payment.',
   },
   sandbox_gone: {
     status: 410,

@@ -21,6 +21,7 @@ import { withinDeadline } from './deadline';
 import { isNotFound, toCreateError, toProviderError } from './errors';
 import { ModalCatalogue } from './modal-catalogue';
 import { ModalCommands } from './modal-commands';
+import { ModalFiles } from './modal-files';
 import { ModalSnapshots } from './modal-snapshots';
 import { PreparedImages } from './prepared-images';
 import { SandboxAccess } from './sandbox-access';
@@ -41,6 +42,7 @@ const FEATURES: ReadonlySet<ProviderFeature> = new Set([
   'network_domains',
   'idle_timeout',
   'setup_commands',
+  'files',
   'snapshots',
   'gpu',
 ]);
@@ -84,6 +86,7 @@ function sdkLogger(logger: ModalLogger): {
 
 export class ModalProvider implements SandboxProvider {
   readonly name = 'modal';
+  readonly files: ModalFiles;
   readonly snapshots: ModalSnapshots;
   private readonly access: SandboxAccess;
   private readonly commands: ModalCommands;
@@ -106,6 +109,7 @@ export class ModalProvider implements SandboxProvider {
     });
     this.access = new SandboxAccess(client, settings);
     this.commands = new ModalCommands(client, this.access, settings);
+    this.files = new ModalFiles((handle, argv, options, signal) => this.exec(handle, argv, options, signal));
     this.snapshots = new ModalSnapshots(client, this.access, settings.logger);
   }
 
