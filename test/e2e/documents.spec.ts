@@ -214,8 +214,12 @@ describe('what a running gateway says about itself', () => {
       openapi: `${url}/openapi.json`,
       instructions: `${url}/llms.txt`,
     });
-    expect(discovery.resources).toEqual([...CALLS.map((call) => url + sandbox(call)), `${url}/v1/credits`]);
-    expect(discovery.items).toHaveLength(5);
+    const priced = Object.entries(document.paths).flatMap(([path, operations]) =>
+      Object.values(operations).flatMap(({ responses }) => ('402' in responses ? [url + path] : [])),
+    );
+    expect(discovery.resources.slice(0, CALLS.length)).toEqual(CALLS.map((call) => url + sandbox(call)));
+    expect(discovery.resources).toEqual([...new Set(priced)]);
+    expect(discovery.items.map(({ resource }) => resource)).toEqual(priced);
     for (const [index, call] of CALLS.entries()) {
       const item = discovery.items[index]!;
       expect(item).toMatchObject({ resource: discovery.resources[index], type: 'http', method: 'POST' });

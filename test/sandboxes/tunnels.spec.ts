@@ -149,8 +149,10 @@ describe('tunnels', () => {
     const { answer, owner } = await world.create();
     const token = randomBytes(16).toString('hex');
     const tunnel = await open(owner, answer.sandbox_id, sha256(token));
-    const [first, second] = await Promise.all([upgraded(tunnel, token), upgraded(tunnel, token)]);
-    await Promise.all([first.has('101 Switching Protocols'), second.has('101 Switching Protocols')]);
+    const first = upgraded(tunnel, token);
+    const second = upgraded(tunnel, token);
+    await first.has('101 Switching Protocols');
+    await second.has('101 Switching Protocols');
     expect(seen.at(-1)?.url).toBe('/chat?room=1');
     first.socket.write('ping over the tunnel');
     await first.has('ping over the tunnel');

@@ -19,7 +19,7 @@ export function buildDiscovery(items: readonly PricedItem[], baseUrl: string) {
   return {
     version: 1,
     x402Versions: [1, 2],
-    resources: items.map(({ url }) => url),
+    resources: [...new Set(items.map(({ url }) => url))],
     items: items.map((item) => ({
       resource: item.url,
       type: 'http',

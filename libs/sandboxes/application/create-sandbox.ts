@@ -4,6 +4,7 @@ import { createAnswer, type CreateAnswer } from '../domain/answers';
 import type { Sandbox, SandboxOrder } from '../domain/sandbox';
 import type { ClaimPooled } from './claim-pooled';
 import type { EndSandbox } from './end-sandbox';
+import { toCreateFailure } from './create-failure';
 import { refuseNewSandbox } from './admit-create';
 import type { InstallationView } from './ports/installation-view';
 import { ProviderError, type CreatedSandbox } from './ports/provider';
@@ -120,7 +121,7 @@ export class CreateSandbox {
         operationId,
         detail: { provider_error: error.kind },
       });
-      throw toBuyerError(error);
+      throw toCreateFailure(error);
     }
   }
 

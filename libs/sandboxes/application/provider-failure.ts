@@ -29,8 +29,7 @@ export function toBuyerError(error: unknown): unknown {
       return new TollboxError('provider_unavailable', { cause: error, retryAfterSeconds: retryAfterSeconds(error) });
     case 'misconfigured':
       return new TollboxError('provider_unavailable', { cause: error });
-    case 'setup_failed':
-      return new TollboxError('setup_failed', { cause: error, ...(error.output === undefined ? {} : { details: error.output }) });
+    case 'setup_failed': // only a create builds, and tells it by itself
     case 'invalid':
     case 'internal':
       return new TollboxError('internal', { cause: error });

@@ -21,7 +21,17 @@ const SCHEMA_KEYS = [
   ...['$ref', 'type', 'enum', 'const', 'default', 'description', 'title', 'format', 'examples', 'deprecated', 'readOnly'],
   ...['properties', 'required', 'additionalProperties', 'propertyNames', 'minProperties', 'maxProperties'],
   ...['items', 'prefixItems', 'minItems', 'maxItems', 'uniqueItems', 'allOf', 'anyOf', 'oneOf', 'not'],
-  ...['minLength', 'maxLength', 'pattern', 'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf'],
+  ...[
+    'minLength',
+    'maxLength',
+    'pattern',
+    'minimum',
+    'maximum',
+    'exclusiveMinimum',
+    'exclusiveMaximum',
+    'multipleOf',
+    'contentEncoding',
+  ],
 ];
 const BOUNDS = [
   ['minLength', 'maxLength'],
