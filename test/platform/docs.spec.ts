@@ -224,7 +224,7 @@ describe('what the gateway says about itself', () => {
         'api/v1/modal/sandbox/terminate',
         'v1/credits',
         'v1/run',
-        ...['', '', '', '/mkdir', '/move', '/tar', '/tar'].map((path) => `v1/sandboxes/{sandbox_id}/files${path}`),
+        ...['', '/mkdir', '/move', '/tar'].map((path) => `v1/sandboxes/{sandbox_id}/files${path}`),
         'v1/sandboxes/{sandbox_id}/snapshot',
         'v1/sandboxes/{sandbox_id}/tunnels',
       ].map((path) => `https://sell.example/${path}`),
