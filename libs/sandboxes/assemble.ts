@@ -6,6 +6,7 @@ import type { Operation } from '@tollbox/platform/operations/operation';
 import { SandboxAccess } from './application/access';
 import { AdmitCreate } from './application/admit-create';
 import { AdmitExec } from './application/admit-exec';
+import { ChangeTags } from './application/change-tags';
 import { ClaimPooled } from './application/claim-pooled';
 import { CreateSandbox } from './application/create-sandbox';
 import { EndSandbox } from './application/end-sandbox';
@@ -15,6 +16,10 @@ import { CreateOperation } from './application/operations/create.operation';
 import { ExecOperation } from './application/operations/exec.operation';
 import { RunOperation } from './application/operations/run.operation';
 import { StatusOperation } from './application/operations/status.operation';
+import { ResourceCreateOperation } from './application/operations/resource-create.operation';
+import { ResourceDeleteOperation } from './application/operations/resource-delete.operation';
+import { ResourceExecOperation } from './application/operations/resource-exec.operation';
+import { ResourceTagsOperation } from './application/operations/resource-tags.operation';
 import { TerminateOperation } from './application/operations/terminate.operation';
 import type { InstallationView } from './application/ports/installation-view';
 import type { PoolStore } from './application/ports/pool-store';
@@ -27,12 +32,13 @@ import { ProviderCalls, type CallObserver } from './application/provider-calls';
 import { RecordedExecution } from './application/recorded-execution';
 import { RunCode } from './application/run-code';
 import { SandboxStatus } from './application/sandbox-status';
-import { bodyLimits, runLimits, sandboxSettings } from './application/settings';
+import { bodyLimits, resourceLimits, runLimits, sandboxSettings } from './application/settings';
 import { SettleCreation } from './application/settle-creation';
 import { StopSandbox } from './application/stop-sandbox';
 import { TerminateSandbox } from './application/terminate-sandbox';
 import { createBodySchemas } from './domain/bodies';
 import { createRunBodySchema } from './domain/run';
+import { createResourceSchemas } from './domain/resource-bodies';
 import { newSandboxId } from './domain/sandbox-id';
 import { assembleFiles, type Files } from './assemble-files';
 import { assembleSnapshots, type Snapshots } from './assemble-snapshots';
@@ -61,6 +67,8 @@ export interface Sandboxes {
   readonly run: RunCode;
   readonly status: SandboxStatus;
   readonly terminate: TerminateSandbox;
+  readonly tags: ChangeTags;
+  readonly access: SandboxAccess;
   readonly stop: StopSandbox;
   readonly ender: EndSandbox;
   readonly observer: ObserveSandbox;
@@ -91,12 +99,15 @@ export function assembleSandboxes(config: Config, parts: SandboxParts): Sandboxe
   const admission = new AdmitExec(access, store, clock, settings);
   const files = assembleFiles(config, { store, provider, access, admission, executions, clock, phases });
   const admitCreate = new AdmitCreate(store, provider, installation, settings);
+  const resources = createResourceSchemas(resourceLimits(config, parts.provider.capabilities()), bodies);
   return {
     create,
     exec: new ExecCommand(executions, provider, access, settings, phases),
     run: new RunCode(store, create, executions, provider, ender, settings, phases),
     status: new SandboxStatus(store, access, observer, clock),
     terminate: new TerminateSandbox(store, access, ender, phases),
+    tags: new ChangeTags(store, access, settings),
+    access,
     stop: new StopSandbox(store, ender),
     ender,
     observer,
@@ -113,6 +124,10 @@ export function assembleSandboxes(config: Config, parts: SandboxParts): Sandboxe
       snapshots.operation,
       tunnels.operation,
       ...files.operations,
+      new ResourceCreateOperation(resources.create, admitCreate, creation, store, ender, settings),
+      new ResourceExecOperation(resources.exec, admission, provider, store, settings),
+      new ResourceDeleteOperation(resources.delete, access, store, ender, settings),
+      new ResourceTagsOperation(resources.tags, access, store, clock),
     ],
   };
 }

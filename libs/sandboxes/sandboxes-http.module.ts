@@ -9,6 +9,8 @@ import { SnapshotsController } from './http/snapshots.controller';
 import { TunnelRunner } from './http/tunnel-runner';
 import { TunnelSalesController } from './http/tunnel-sales.controller';
 import { TunnelsController } from './http/tunnels.controller';
+import { OwnSandboxesController } from './http/own-sandboxes.controller';
+import { SandboxResourcesController } from './http/sandbox-resources.controller';
 import { SandboxesModule } from './sandboxes.module';
 
 /** The routes of the sandboxes, for the gateway. Needs PlatformModule, AccessModule and whoever takes payments. */
@@ -17,6 +19,8 @@ import { SandboxesModule } from './sandboxes.module';
   controllers: [
     BlockRunController,
     RunController,
+    SandboxResourcesController,
+    OwnSandboxesController,
     AdminSandboxesController,
     SnapshotSalesController,
     SnapshotsController,

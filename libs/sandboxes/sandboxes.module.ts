@@ -8,12 +8,15 @@ import { PG_POOL } from '@tollbox/platform/database/pg-pool';
 import { createPhaseObserver } from '@tollbox/platform/faults/phase-boundaries';
 import { InstallationService } from '@tollbox/platform/installation/installation.service';
 import { OperationRegistry } from '@tollbox/platform/operations/operation';
+import { SandboxAccess } from './application/access';
+import { ChangeTags } from './application/change-tags';
 import { CreateSandbox } from './application/create-sandbox';
 import { EndSandbox } from './application/end-sandbox';
 import { ExecCommand } from './application/exec-command';
 import { FileWork } from './application/files/file-work';
 import { LookAtFiles } from './application/files/look-at-files';
 import { ObserveSandbox } from './application/observe-sandbox';
+import { OWN_SANDBOXES, type OwnSandboxes } from './application/ports/own-sandboxes';
 import type { SandboxProvider } from './application/ports/provider';
 import { SANDBOX_PROVIDER } from './application/ports/provider';
 import { SANDBOX_QUERIES } from './application/ports/sandbox-queries';
@@ -31,9 +34,12 @@ import { ListTunnels } from './application/tunnels/list-tunnels';
 import { OpenTunnels } from './application/tunnels/open-tunnel';
 import { PassTunnel } from './application/tunnels/pass-tunnel';
 import { SandboxStatus } from './application/sandbox-status';
+import { sandboxSettings } from './application/settings';
+import { ShowOwnSandboxes } from './application/show-own-sandboxes';
 import { StopSandbox } from './application/stop-sandbox';
 import { TerminateSandbox } from './application/terminate-sandbox';
 import { assembleSandboxes, type Sandboxes } from './assemble';
+import { PgOwnSandboxes } from './infrastructure/persistence/own-sandboxes';
 import { PgSandboxQueries } from './infrastructure/persistence/sandbox.queries';
 import { PgPoolStore } from './infrastructure/persistence/pool-rows';
 import { PgSandboxStore } from './infrastructure/persistence/sandbox.store';
@@ -62,6 +68,8 @@ const PARTS: FactoryProvider[] = [
   part(RunCode, ({ run }) => run),
   part(SandboxStatus, ({ status }) => status),
   part(TerminateSandbox, ({ terminate }) => terminate),
+  part(ChangeTags, ({ tags }) => tags),
+  part(SandboxAccess, ({ access }) => access),
   part(EndSandbox, ({ ender }) => ender),
   part(StopSandbox, ({ stop }) => stop),
   part(ObserveSandbox, ({ observer }) => observer),
@@ -132,9 +140,25 @@ const PARTS: FactoryProvider[] = [
       inject: [ProviderCalls, InstallationService],
       useFactory: (provider: ProviderCalls, installation: InstallationService) => new ProviderHealth(provider, installation),
     },
+    { provide: OWN_SANDBOXES, useClass: PgOwnSandboxes },
+    {
+      provide: ShowOwnSandboxes,
+      inject: [OWN_SANDBOXES, SandboxAccess, CLOCK, CONFIG],
+      useFactory: (own: OwnSandboxes, access: SandboxAccess, clock: Clock, config: Config) =>
+        new ShowOwnSandboxes(own, access, clock, sandboxSettings(config)),
+    },
     ...PARTS,
   ],
-  exports: [...PARTS, SANDBOX_PROVIDER, SANDBOX_STORE, SNAPSHOT_STORE, POOL_STORE, SANDBOX_QUERIES, PROVIDER_HEALTH],
+  exports: [
+    ...PARTS,
+    ShowOwnSandboxes,
+    SANDBOX_PROVIDER,
+    SANDBOX_STORE,
+    SNAPSHOT_STORE,
+    POOL_STORE,
+    SANDBOX_QUERIES,
+    PROVIDER_HEALTH,
+  ],
 })
 export class SandboxesModule implements OnApplicationShutdown {
   constructor(@Inject(SANDBOX_PROVIDER) private readonly provider: SandboxProvider) {}

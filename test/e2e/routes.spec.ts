@@ -34,6 +34,10 @@ const EXAMPLE_BODY: Readonly<Record<string, unknown>> = {
   'files.remove': {},
   'files.mkdir': { path: '/a' },
   'files.move': { from: '/a', to: '/b' },
+  'sandboxes.create': {},
+  'sandboxes.exec': { command: ['true'] },
+  'sandboxes.delete': {},
+  'sandboxes.tags': { tags: { a: 'b' } },
   'credits.topup': { amount: '10000', token_sha256: '0'.repeat(64) },
 };
 /** What stands for a path's parameters where a free route must answer 200. */
@@ -50,6 +54,12 @@ const ANNOUNCEMENT: Readonly<Record<string, Record<string, string>>> = Object.fr
     { 'content-type': type, 'content-digest': `sha-256=:${'A'.repeat(43)}=:` },
   ]),
 );
+/** The BlockRun call that costs the same. */
+function pricedLike(operation: string): SoldCall {
+  if (operation.startsWith('files.') || operation === 'sandboxes.tags') return 'exec';
+  if (operation === 'sandboxes.delete') return 'terminate';
+  return operation.split('.')[1] as SoldCall;
+}
 
 @Controller('forgotten')
 class ForgottenController {
@@ -135,8 +145,12 @@ describe('every route of the running gateway', () => {
       ...['create', 'exec', 'status', 'terminate'].map((name) => `/api/v1/modal/sandbox/${name}`),
       '/v1/credits',
       '/v1/run',
+      '/v1/sandboxes',
+      '/v1/sandboxes/:sandbox_id',
+      '/v1/sandboxes/:sandbox_id/exec',
       ...['', '', '', '/mkdir', '/move', '/tar', '/tar'].map((path) => `/v1/sandboxes/:sandbox_id/files${path}`),
       '/v1/sandboxes/:sandbox_id/snapshot',
+      '/v1/sandboxes/:sandbox_id/tags',
       '/v1/sandboxes/:sandbox_id/tunnels',
     ]);
   });
@@ -149,8 +163,7 @@ describe('every route of the running gateway', () => {
       for (const headers of [{}, bearer(token)]) {
         const answer = await call(route, { ...ANNOUNCEMENT[operation], ...headers }, EXAMPLE_BODY[operation]);
         expectRefusal(answer, { status: 402, code: 'payment_required' });
-        // An operation on files costs as much as a command.
-        const { v1 } = expectTerms(answer, (operation.startsWith('files.') ? 'exec' : operation.split('.')[1]) as SoldCall);
+        const { v1 } = expectTerms(answer, pricedLike(operation));
         const path = route.path.replace(/:[a-z_]+/gi, '[0-9a-f-]{36}') + queryOf(route).replace('?', '\\?');
         expect(v1.accepts[0]!.resource).toMatch(new RegExp(`^${url}${path}$`));
       }

@@ -224,8 +224,12 @@ describe('what the gateway says about itself', () => {
         'api/v1/modal/sandbox/terminate',
         'v1/credits',
         'v1/run',
+        'v1/sandboxes',
+        'v1/sandboxes/{sandbox_id}',
+        'v1/sandboxes/{sandbox_id}/exec',
         ...['', '/mkdir', '/move', '/tar'].map((path) => `v1/sandboxes/{sandbox_id}/files${path}`),
         'v1/sandboxes/{sandbox_id}/snapshot',
+        'v1/sandboxes/{sandbox_id}/tags',
         'v1/sandboxes/{sandbox_id}/tunnels',
       ].map((path) => `https://sell.example/${path}`),
     );

@@ -31,6 +31,9 @@ describe('the composed gateway', () => {
       'POST /api/v1/modal/sandbox/terminate sandbox.terminate',
       'POST /v1/credits credits.topup',
       'POST /v1/run sandbox.run',
+      'POST /v1/sandboxes sandboxes.create',
+      'DELETE /v1/sandboxes/:sandbox_id sandboxes.delete',
+      'POST /v1/sandboxes/:sandbox_id/exec sandboxes.exec',
       'DELETE /v1/sandboxes/:sandbox_id/files files.remove',
       'GET /v1/sandboxes/:sandbox_id/files files.read',
       'PUT /v1/sandboxes/:sandbox_id/files files.write',
@@ -39,6 +42,7 @@ describe('the composed gateway', () => {
       'GET /v1/sandboxes/:sandbox_id/files/tar files.download',
       'PUT /v1/sandboxes/:sandbox_id/files/tar files.upload',
       'POST /v1/sandboxes/:sandbox_id/snapshot sandbox.snapshot',
+      'PATCH /v1/sandboxes/:sandbox_id/tags sandboxes.tags',
       'POST /v1/sandboxes/:sandbox_id/tunnels sandbox.tunnel',
     ]);
   });

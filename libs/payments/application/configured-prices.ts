@@ -14,6 +14,7 @@ export type PriceConfig = Pick<
   | 'PRICE_SNAPSHOT_ATOMIC'
   | 'PRICE_TUNNEL_ATOMIC'
   | 'PRICE_FILES_ATOMIC'
+  | 'PRICE_CALL_ATOMIC'
   | 'PRICE_TRANSACTION_FEE_ATOMIC'
   | 'CREDITS_MIN_TOPUP_ATOMIC'
 >;
@@ -29,15 +30,16 @@ export function configuredPrices(config: PriceConfig): PriceListContent {
     const perHour = config.PRICE_CREATE_GPU_PER_HOUR_ATOMIC.get(name) ?? atomic;
     return [name, { atomic: atomic.toString(), per_hour_atomic: perHour.toString() }];
   });
+  const lifetime = {
+    kind: 'lifetime',
+    included_lifetime_s: config.PRICE_INCLUDED_LIFETIME_S,
+    cpu: { atomic: config.PRICE_CREATE_ATOMIC.toString(), per_hour_atomic: config.PRICE_CREATE_PER_HOUR_ATOMIC.toString() },
+    gpu: Object.fromEntries(gpu),
+  } as const;
   return {
     transaction_fee_atomic: config.PRICE_TRANSACTION_FEE_ATOMIC.toString(),
     operations: {
-      'sandbox.create': {
-        kind: 'lifetime',
-        included_lifetime_s: config.PRICE_INCLUDED_LIFETIME_S,
-        cpu: { atomic: config.PRICE_CREATE_ATOMIC.toString(), per_hour_atomic: config.PRICE_CREATE_PER_HOUR_ATOMIC.toString() },
-        gpu: Object.fromEntries(gpu),
-      },
+      'sandbox.create': lifetime,
       'sandbox.run': runPrice(config, gpu),
       'sandbox.exec': flat(config.PRICE_EXEC_ATOMIC),
       'sandbox.status': flat(config.PRICE_STATUS_ATOMIC),
@@ -45,6 +47,10 @@ export function configuredPrices(config: PriceConfig): PriceListContent {
       'sandbox.snapshot': flat(config.PRICE_SNAPSHOT_ATOMIC),
       'sandbox.tunnel': flat(config.PRICE_TUNNEL_ATOMIC),
       ...Object.fromEntries(FILE_OPERATIONS.map((name) => [name, flat(config.PRICE_FILES_ATOMIC)])),
+      'sandboxes.create': lifetime,
+      'sandboxes.exec': flat(config.PRICE_EXEC_ATOMIC),
+      'sandboxes.delete': flat(config.PRICE_TERMINATE_ATOMIC),
+      'sandboxes.tags': flat(config.PRICE_CALL_ATOMIC),
       'credits.topup': { kind: 'asked', least_atomic: config.CREDITS_MIN_TOPUP_ATOMIC.toString() },
     },
   };

@@ -47,17 +47,8 @@ export class ApiCatalog {
       const operation = this.operations.get(declaration.operation);
       const terms = this.prices.termsFor(declaration.operation);
       const price = this.priceOf(declaration.operation);
-      return [
-        {
-          method,
-          path,
-          url: `${baseUrl}${path.replace(/:(\w+)/g, '{$1}')}`,
-          summary: declaration.summary,
-          operation,
-          terms,
-          price,
-        },
-      ];
+      const template = path.replace(/:([A-Za-z0-9_]+)/g, '{$1}');
+      return [{ method, path: template, url: `${baseUrl}${template}`, summary: declaration.summary, operation, terms, price }];
     });
   }
 

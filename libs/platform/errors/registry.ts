@@ -4,6 +4,7 @@ import { STORAGE_ERRORS } from './storage-errors';
 
 export type { ErrorDefinition } from './error-definition';
 
+/** Every error that a caller can see. */
 export const ERRORS = define({
   invalid_body: {
     status: 400,

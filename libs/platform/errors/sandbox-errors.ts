@@ -9,6 +9,27 @@ export const SANDBOX_ERRORS = define({
     message: 'The limit of sandboxes that run at once is reached.',
     suggestion: 'Terminate a sandbox, or wait for one to end, then send the request again.',
   },
+  sandbox_name_taken: {
+    status: 409,
+    retryable: true,
+    error: 'Sandbox name taken',
+    message: 'Another live sandbox of this wallet has this name.',
+    suggestion: 'Use another name, or end that sandbox first; GET /v1/sandboxes?name= finds it.',
+  },
+  too_many_tags: {
+    status: 422,
+    retryable: false,
+    error: 'Too many tags',
+    message: 'The sandbox would have more tags than one may have. Nothing was changed.',
+    suggestion: 'Remove tags by setting them to null.',
+  },
+  too_many_waits: {
+    status: 429,
+    retryable: true,
+    error: 'Too many waits',
+    message: 'This wallet waits for as many sandboxes at once as one wallet may.',
+    suggestion: 'Let a waiting request end, then send the request again after Retry-After.',
+  },
   sandbox_busy: {
     status: 429,
     retryable: true,

@@ -50,6 +50,7 @@ export class Reap {
     const { provider, createLimitMs, retryAfterMs } = this.settings;
     const taken = [
       await this.store.takeExpired(provider, retryAfterMs, room),
+      await this.store.takeIdle(provider, retryAfterMs, room),
       await this.store.takeStuck(provider, createLimitMs, retryAfterMs, room),
       await this.store.takeUnfinishedEnds(provider, retryAfterMs, room),
     ].flat();

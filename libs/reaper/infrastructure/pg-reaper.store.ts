@@ -3,7 +3,7 @@ import { acquireLease, releaseLease } from '@tollbox/platform/database/leases';
 import type { Sandbox } from '@tollbox/sandboxes/domain/sandbox';
 import { toSandbox, type SandboxRow } from '@tollbox/sandboxes/infrastructure/persistence/rows';
 import type { DueReason, EndingSandbox, ReaperStore, RowOfObject } from '../application/ports/reaper-store';
-import { TAKE_ENDS, TAKE_EXPIRED, TAKE_STUCK } from './take-statements';
+import { TAKE_ENDS, TAKE_EXPIRED, TAKE_IDLE, TAKE_STUCK } from './take-statements';
 
 const REMEMBER = `INSERT INTO orphan_sightings (provider, provider_ref) SELECT $1, ref FROM unnest($2::text[]) ref
   ON CONFLICT (provider, provider_ref) DO UPDATE SET last_seen_at = now()
@@ -14,6 +14,10 @@ export class PgReaperStore implements ReaperStore {
 
   async takeExpired(provider: string, leaseMs: number, limit: number): Promise<readonly EndingSandbox[]> {
     return this.ending(TAKE_EXPIRED, [provider, limit, leaseMs, 'deadline' satisfies DueReason]);
+  }
+
+  async takeIdle(provider: string, leaseMs: number, limit: number): Promise<readonly EndingSandbox[]> {
+    return this.ending(TAKE_IDLE, [provider, limit, leaseMs, 'idle' satisfies DueReason]);
   }
 
   async takeStuck(provider: string, olderThanMs: number, leaseMs: number, limit: number): Promise<readonly EndingSandbox[]> {

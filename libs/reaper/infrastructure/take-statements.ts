@@ -17,7 +17,7 @@ const inTurns = (condition: string, order: string): string => `
   picked AS (SELECT id, at, turn FROM turns ORDER BY turn, at, id LIMIT $2),
   taken AS (
     SELECT s.id, s.state, picked.turn, picked.at FROM sandboxes s JOIN picked ON s.id = picked.id
-    WHERE ${condition.replaceAll(/\b(provider|desired_state|state|deadline_at|created_at|end_attempt_at)\b/g, 's.$1')}
+    WHERE ${condition.replaceAll(/\b(provider|desired_state|state|deadline_at|idle_at|created_at|end_attempt_at)\b/g, 's.$1')}
     FOR NO KEY UPDATE OF s SKIP LOCKED)`;
 
 /** `$3` is the lease in milliseconds. A row without a provider object has nothing to be ended at the provider. */
@@ -38,6 +38,11 @@ const takeAndRequestEnd = (condition: string, order: string): string => `WITH ${
 export const TAKE_EXPIRED = takeAndRequestEnd(
   `provider = $1 AND desired_state = 'running' AND state NOT IN ${FINAL_STATES} AND deadline_at <= now()`,
   'deadline_at',
+);
+
+export const TAKE_IDLE = takeAndRequestEnd(
+  `provider = $1 AND desired_state = 'running' AND state = 'running' AND idle_at <= now()`,
+  'idle_at',
 );
 
 export const TAKE_STUCK = takeAndRequestEnd(

@@ -28,6 +28,7 @@ const LIMITS: Readonly<Record<CreateRefusal, { readonly message: string; readonl
 
 /** @throws TollboxError always */
 export function refuseNewSandbox(refusal: Refusal): never {
+  if (refusal === 'name_taken') throw new TollboxError('sandbox_name_taken');
   if (refusal === 'draining') throw new TollboxError('draining', { retryAfterSeconds: DRAIN_RETRY_AFTER_S });
   throw new TollboxError('sandbox_limit_reached', LIMITS[refusal]);
 }
@@ -41,11 +42,12 @@ export class AdmitCreate {
     private readonly settings: SandboxSettings,
   ) {}
 
-  /** @throws TollboxError `not_supported_here`, `draining` or `sandbox_limit_reached` */
+  /** @throws TollboxError `not_supported_here`, `draining`, `sandbox_limit_reached` or `sandbox_name_taken` */
   async check(owner: string, order: SandboxOrder): Promise<void> {
     requireFeatures(this.provider, wishesOf(order));
     if (await this.installation.isDraining()) refuseNewSandbox('draining');
     const refusal = brokenLimit(await this.store.countLive(owner), this.settings);
     if (refusal !== null) refuseNewSandbox(refusal);
+    if (order.name !== undefined && (await this.store.isNameTaken(owner, order.name))) refuseNewSandbox('name_taken');
   }
 }

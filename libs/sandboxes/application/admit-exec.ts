@@ -21,9 +21,12 @@ export class AdmitExec {
     private readonly settings: SandboxSettings,
   ) {}
 
-  /** @throws TollboxError `sandbox_not_found`, `sandbox_gone` or `sandbox_busy` */
-  async check(owner: string, sandboxId: string): Promise<Sandbox> {
-    const sandbox = await this.access.owned(owner, sandboxId, 'sandbox.exec');
+  /**
+   * @param operation what is tried, for the audit log
+   * @throws TollboxError `sandbox_not_found`, `sandbox_gone` or `sandbox_busy`
+   */
+  async check(owner: string, sandboxId: string, operation = 'sandbox.exec'): Promise<Sandbox> {
+    const sandbox = await this.access.owned(owner, sandboxId, operation);
     if (!isUsable(sandbox, this.clock.nowMs())) throw sandboxGone(sandbox);
     const { execOverheadMs, maxExecsPerSandbox, maxExecsPerOwner, maxExecs } = this.settings;
     const [inSandbox, elsewhere] = await Promise.all([

@@ -9,7 +9,7 @@ import type { ProviderCalls } from './provider-calls';
 import type { SandboxSettings } from './settings';
 
 /** What a row has whatever was ordered; anything else that it has is a wish. */
-const OF_EVERY_ROW = ['owner', 'operationId', 'provider', 'isolation', 'networkPolicy', 'createDeadlineMs'];
+const OF_EVERY_ROW = ['operation', 'owner', 'operationId', 'provider', 'isolation', 'networkPolicy', 'createDeadlineMs'];
 /** Members that are tried before a sandbox is made for the call. */
 const TRIES = 3;
 

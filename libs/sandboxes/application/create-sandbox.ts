@@ -7,7 +7,7 @@ import type { EndSandbox } from './end-sandbox';
 import { toCreateFailure } from './create-failure';
 import { refuseNewSandbox } from './admit-create';
 import type { InstallationView } from './ports/installation-view';
-import { ProviderError, type CreatedSandbox } from './ports/provider';
+import { ProviderError, type CreatedSandbox, type SandboxSpec } from './ports/provider';
 import type { NewSandbox, SandboxStore } from './ports/sandbox-store';
 import type { ProviderCalls } from './provider-calls';
 import { toBuyerError } from './provider-failure';
@@ -17,6 +17,8 @@ export interface CreateCall {
   readonly owner: string;
   readonly operationId: string;
   readonly order: SandboxOrder;
+  /** Name of the operation; `sandbox.create` when absent. */
+  readonly operation?: string;
 }
 
 /** Makes a new sandbox id. */
@@ -40,11 +42,16 @@ export class CreateSandbox {
 
   /** @throws TollboxError; nothing that was made stays behind */
   async execute(call: CreateCall): Promise<CreateAnswer> {
+    return createAnswer(await this.create(call));
+  }
+
+  /** As `execute`, with the sandbox's row. */
+  async create(call: CreateCall): Promise<Sandbox> {
     const ordered = this.ordered(call);
     const claimed = await this.pooled.claim(ordered);
     if (claimed !== null) {
       this.phases.reached('operation_running');
-      return createAnswer(claimed);
+      return claimed;
     }
     const sandbox = await this.request(ordered);
     const by = { actor: call.owner, operationId: call.operationId };
@@ -68,13 +75,14 @@ export class CreateSandbox {
       imageDigest: created.imageDigest,
       ...by,
     });
-    return createAnswer(running ?? (await this.settledByAnother(sandbox, created, call)));
+    return running ?? (await this.settledByAnother(sandbox, created, call));
   }
 
-  private ordered({ order, owner, operationId }: CreateCall): Omit<NewSandbox, 'id'> {
+  private ordered({ order, owner, operationId, operation = 'sandbox.create' }: CreateCall): Omit<NewSandbox, 'id'> {
     const { isolation, networkPolicy } = this.provider.capabilities();
     return {
       ...order,
+      operation,
       owner,
       operationId,
       provider: this.provider.name,
@@ -104,6 +112,7 @@ export class CreateSandbox {
         ...(order.network === undefined ? {} : { network: order.network }),
         ...(order.ports === undefined ? {} : { ports: order.ports }),
         ...(order.setupCommands === undefined ? {} : { setupCommands: order.setupCommands }),
+        ...this.optionsOf(order),
       });
       this.phases.reached('operation_running');
       return await creating;
@@ -123,6 +132,15 @@ export class CreateSandbox {
       });
       throw toCreateFailure(error);
     }
+  }
+
+  /** What only some orders ask of the provider. An idle timeout is ours to enforce; the provider's is the net below. */
+  private optionsOf({ env, idleTimeoutMs }: SandboxOrder): Partial<SandboxSpec> {
+    const providerIsAsked = idleTimeoutMs !== undefined && this.provider.capabilities().features.has('idle_timeout');
+    return {
+      ...(env === undefined ? {} : { env }),
+      ...(providerIsAsked ? { idleTimeoutMs: idleTimeoutMs + this.settings.lifetimeMarginMs } : {}),
+    };
   }
 
   /**

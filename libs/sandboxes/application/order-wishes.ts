@@ -2,7 +2,7 @@ import type { SandboxOrder } from '../domain/sandbox';
 import type { Wish } from './require-features';
 
 /** What a create asks of the provider beside an image, cpu, memory and time. */
-export function wishesOf({ network, ports = [], setupCommands = [] }: SandboxOrder): Wish[] {
+export function wishesOf({ network, ports = [], setupCommands = [], env = {} }: SandboxOrder): Wish[] {
   const { policy, cidrs, domains } = network ?? { policy: null, cidrs: [], domains: [] };
   return [
     [policy === 'none', 'network_none', 'network.policy none'],
@@ -16,5 +16,6 @@ export function wishesOf({ network, ports = [], setupCommands = [] }: SandboxOrd
       'setup_network',
       'setup_commands with a network.policy that is not public',
     ],
+    [Object.keys(env).length > 0, 'exec_env', 'env'],
   ];
 }

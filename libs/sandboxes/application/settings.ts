@@ -1,6 +1,7 @@
 import { ConfigurationError, type Config } from '@tollbox/platform/config/config';
 import { soldImages } from '@tollbox/platform/config/sold-images';
 import type { BodyLimits } from '../domain/bodies';
+import type { ResourceLimits } from '../domain/resource-bodies';
 import { parseRange } from '../domain/ip-range';
 import type { RunLimits } from '../domain/run';
 import type { ProviderCapabilities } from './ports/provider';
@@ -24,6 +25,8 @@ export interface SandboxSettings {
   readonly maxExecsPerSandbox: number;
   readonly maxExecsPerOwner: number;
   readonly maxExecs: number;
+  readonly maxTags: number;
+  readonly maxWaitsPerOwner: number;
   /** The provider ends a sandbox this long after its sold lifetime, should nobody here do it. */
   readonly lifetimeMarginMs: number;
   /** The sandbox of a run lives this much longer than its program may take. */
@@ -52,6 +55,8 @@ export function sandboxSettings(config: Config): SandboxSettings {
     maxExecsPerSandbox: config.EXEC_MAX_CONCURRENT_PER_SANDBOX,
     maxExecsPerOwner: config.EXEC_MAX_CONCURRENT_PER_OWNER,
     maxExecs: config.EXEC_MAX_CONCURRENT,
+    maxTags: config.SANDBOX_MAX_TAGS,
+    maxWaitsPerOwner: config.SANDBOX_MAX_WAITS_PER_OWNER,
     lifetimeMarginMs: config.SANDBOX_LIFETIME_MARGIN_MS,
     runOverheadMs: 2 * config.RUN_FILES_DEADLINE_MS + config.EXEC_OVERHEAD_MS,
     runFilesDeadlineMs: config.RUN_FILES_DEADLINE_MS,
@@ -100,5 +105,14 @@ export function bodyLimits(config: Config, { features }: Pick<ProviderCapabiliti
       config.SANDBOX_SETUP_MAX_COMMANDS > 0 && features.has('setup_commands')
         ? { maxCommands: config.SANDBOX_SETUP_MAX_COMMANDS, maxCommandBytes: config.SANDBOX_SETUP_MAX_COMMAND_BYTES }
         : null,
+  };
+}
+
+export function resourceLimits(config: Config, provider: Pick<ProviderCapabilities, 'features'>): ResourceLimits {
+  return {
+    ...bodyLimits(config, provider),
+    maxTags: config.SANDBOX_MAX_TAGS,
+    maxEnvBytes: config.SANDBOX_MAX_ENV_BYTES,
+    maxStdinBytes: config.EXEC_MAX_STDIN_BYTES,
   };
 }

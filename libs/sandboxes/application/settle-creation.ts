@@ -1,4 +1,3 @@
-import { createAnswer, type CreateAnswer } from '../domain/answers';
 import { isUsable, type Sandbox } from '../domain/sandbox';
 import type { Clock } from '@tollbox/platform/clock/clock';
 import type { EndSandbox } from './end-sandbox';
@@ -7,8 +6,7 @@ import { ProviderError } from './ports/provider';
 import type { Actor, SandboxStore } from './ports/sandbox-store';
 import type { ProviderCalls } from './provider-calls';
 
-export type CreationOutcome =
-  { readonly kind: 'done'; readonly answer: CreateAnswer } | { readonly kind: 'not_started' | 'unknown' };
+export type CreationOutcome = { readonly kind: 'done'; readonly sandbox: Sandbox } | { readonly kind: 'not_started' | 'unknown' };
 
 /** Steps of one settlement; more means that somebody else changes the row all the time. */
 const MAX_STEPS = 8;
@@ -26,8 +24,9 @@ export class SettleCreation {
     private readonly clock: Clock,
   ) {}
 
-  async settle(operationId: string): Promise<CreationOutcome> {
-    if ((await this.store.abandonOperation(operationId, 'sandbox.create')) === 'abandoned') return { kind: 'not_started' };
+  /** @param operation its name */
+  async settle(operationId: string, operation: string): Promise<CreationOutcome> {
+    if ((await this.store.abandonOperation(operationId, operation)) === 'abandoned') return { kind: 'not_started' };
     const by = { actor: 'recovery', operationId };
     for (let step = 0; step < MAX_STEPS; step++) {
       const sandbox = await this.store.findByOperation(operationId);
@@ -59,7 +58,7 @@ export class SettleCreation {
         return sandbox.desiredState === 'running' ? this.adoptOrEnd(sandbox, by) : this.giveUp(sandbox, by);
       case 'running':
         // Nobody was ever told of a sandbox whose time is over: it cannot be sold any more.
-        return isUsable(sandbox, this.clock.nowMs()) ? { kind: 'done', answer: createAnswer(sandbox) } : this.giveUp(sandbox, by);
+        return isUsable(sandbox, this.clock.nowMs()) ? { kind: 'done', sandbox } : this.giveUp(sandbox, by);
       case 'pooled':
       case 'finished':
       case 'terminating':

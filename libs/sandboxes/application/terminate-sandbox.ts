@@ -10,6 +10,8 @@ export interface TerminateCall {
   readonly owner: string;
   readonly operationId: string;
   readonly sandboxId: string;
+  /** Name of the operation; `sandbox.terminate` when absent. */
+  readonly operation?: string;
 }
 
 /** Ends a sandbox for its owner. Ending one that has ended changes nothing and is answered the same. */
@@ -23,9 +25,9 @@ export class TerminateSandbox {
 
   /** @throws TollboxError; a wish that was recorded is carried out by the reaper all the same */
   async execute(call: TerminateCall): Promise<TerminateAnswer> {
-    const { owner, operationId } = call;
-    const sandbox = await this.access.owned(owner, call.sandboxId, 'sandbox.terminate');
-    if (!(await this.store.startTerminate(operationId, 'sandbox.terminate', sandbox.id, owner)))
+    const { owner, operationId, operation = 'sandbox.terminate' } = call;
+    const sandbox = await this.access.owned(owner, call.sandboxId, operation);
+    if (!(await this.store.startTerminate(operationId, operation, sandbox.id, owner)))
       throw new TollboxError('operation_interrupted');
     try {
       const driving = this.ender.drive(sandbox.id, { actor: owner, operationId });

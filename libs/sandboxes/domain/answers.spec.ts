@@ -31,6 +31,12 @@ const sandbox: Sandbox = {
   returncode: null,
   createdAt: new Date('2026-04-09T16:16:27.857Z'),
   startedAt: new Date('2026-04-09T16:16:27.857Z'),
+  name: null,
+  tags: {},
+  idleTimeoutMs: null,
+  network: null,
+  ports: [],
+  envNames: [],
   endedAt: null,
 };
 const before = sandbox.deadlineAt.getTime() - 1;

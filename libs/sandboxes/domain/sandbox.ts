@@ -1,14 +1,15 @@
 import type { NetworkOrder } from './network-order';
 import type { DesiredState, EndReason, SandboxState } from './sandbox-state';
 
-/** What a buyer asked for, after validation. */
-export interface SandboxOrder {
-  readonly image: string;
-  /** Thousandths of a sold vCPU. */
-  readonly cpuMillis: number;
-  readonly memoryMiB: number;
-  readonly gpu: string | null;
-  readonly lifetimeMs: number;
+export type Tags = Readonly<Record<string, string>>;
+
+/** What a buyer may ask for beside hardware and lifetime, as it is kept. */
+export interface SandboxOptions {
+  /** Unique among the live sandboxes of its owner. */
+  readonly name?: string;
+  readonly tags?: Tags;
+  /** Ends the sandbox after this time without a command. */
+  readonly idleTimeoutMs?: number;
   /** Absent where the buyer leaves it to the provider. */
   readonly network?: NetworkOrder;
   /** Ports that tunnels may reach. */
@@ -17,8 +18,27 @@ export interface SandboxOrder {
   readonly setupCommands?: readonly string[];
 }
 
+/** What a buyer asked for, after validation. */
+export interface SandboxOrder extends SandboxOptions {
+  readonly image: string;
+  /** Thousandths of a sold vCPU. */
+  readonly cpuMillis: number;
+  readonly memoryMiB: number;
+  readonly gpu: string | null;
+  readonly lifetimeMs: number;
+  /** Variables of every process. Only their names are kept. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** A sandbox as its row says. */
-export interface Sandbox extends SandboxOrder {
+export interface Sandbox extends Omit<SandboxOrder, 'env' | keyof SandboxOptions> {
+  readonly name: string | null;
+  readonly tags: Tags;
+  readonly idleTimeoutMs: number | null;
+  /** Null where the buyer left it to the provider. */
+  readonly network: NetworkOrder | null;
+  readonly ports: readonly number[];
+  readonly envNames: readonly string[];
   readonly id: string;
   /** Lower-case address of the wallet that paid for it. */
   readonly owner: string | null;

@@ -139,6 +139,7 @@ export const paymentsVariables = {
   PRICE_TUNNEL_ATOMIC: atomic('1000', 'Price of opening a tunnel in atomic USDC.'),
   PRICE_FILES_ATOMIC: atomic('1000', 'Price of an operation on files in atomic USDC.'),
   PRICE_SNAPSHOT_ATOMIC: atomic('10000', 'Price of a snapshot in atomic USDC.'),
+  PRICE_CALL_ATOMIC: atomic('1000', 'Price of every other call on a sandbox in atomic USDC.'),
   PRICE_TRANSACTION_FEE_ATOMIC: atomicOrZero(
     '0',
     'Fee in atomic USDC that is added to every price, except to a top-up of credits.',

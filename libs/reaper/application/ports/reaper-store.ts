@@ -10,7 +10,7 @@ export interface RowOfObject {
 }
 
 /** A wish for which the reaper ends sandboxes by itself. */
-export type DueReason = Extract<EndReason, 'deadline' | 'create_interrupted'>;
+export type DueReason = Extract<EndReason, 'deadline' | 'idle' | 'create_interrupted'>;
 
 /** A sandbox that was taken in order to end it. */
 export interface EndingSandbox extends Sandbox {
@@ -26,6 +26,8 @@ export interface EndingSandbox extends Sandbox {
 export interface ReaperStore {
   /** Takes sandboxes whose sold time is over; their end is recorded. */
   takeExpired(provider: string, leaseMs: number, limit: number): Promise<readonly EndingSandbox[]>;
+  /** Takes sandboxes that nobody used for longer than their idle timeout; their end is recorded. */
+  takeIdle(provider: string, leaseMs: number, limit: number): Promise<readonly EndingSandbox[]>;
   /** Takes creates that nobody finished and that are older than this; their end is recorded. */
   takeStuck(provider: string, olderThanMs: number, leaseMs: number, limit: number): Promise<readonly EndingSandbox[]>;
   /** Takes sandboxes that must end and whose next attempt has come. */

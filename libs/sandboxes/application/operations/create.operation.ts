@@ -1,6 +1,6 @@
 import type { AdmissionCall, Operation, OperationOutcome, PriceAttributes } from '@tollbox/platform/operations/operation';
 import { PROVIDER_ERRORS } from '../provider-failure';
-import { createAnswerSchema } from '../../domain/answers';
+import { createAnswer, createAnswerSchema } from '../../domain/answers';
 import { orderOf, type BodySchemas, type CreateBody } from '../../domain/bodies';
 import type { AdmitCreate } from '../admit-create';
 import type { EndSandbox } from '../end-sandbox';
@@ -36,8 +36,9 @@ export class CreateOperation implements Operation<CreateBody> {
   }
 
   async outcomeOf(operationId: string): Promise<OperationOutcome> {
-    const outcome = await this.creation.settle(operationId);
-    return outcome.kind === 'done' ? { kind: 'done', answer: { status: 200, body: outcome.answer } } : { kind: outcome.kind };
+    const outcome = await this.creation.settle(operationId, this.name);
+    if (outcome.kind !== 'done') return { kind: outcome.kind };
+    return { kind: 'done', answer: { status: 200, body: createAnswer(outcome.sandbox) } };
   }
 
   /** Ends the sandbox that was never paid for. When the provider fails, the reaper ends it. */

@@ -10,6 +10,8 @@ export interface Actor {
 
 export interface NewSandbox extends SandboxOrder {
   readonly id: string;
+  /** Name of the operation that creates it. */
+  readonly operation: string;
   readonly owner: string;
   readonly operationId: string;
   readonly provider: string;
@@ -21,7 +23,7 @@ export interface NewSandbox extends SandboxOrder {
 
 export type { LiveCounts, LiveLimits } from '../../domain/create-limits';
 
-export type RequestResult = Sandbox | 'abandoned' | 'draining' | CreateRefusal;
+export type RequestResult = Sandbox | 'abandoned' | 'draining' | 'name_taken' | CreateRefusal;
 
 /** A change of state. It happens only from one of `from`; otherwise nothing changes. */
 export interface StateChange extends Actor {
@@ -40,6 +42,15 @@ export interface StateChange extends Actor {
   readonly imageDigest?: string | null;
   readonly returncode?: number | null;
   readonly detail?: Readonly<Record<string, unknown>>;
+}
+
+export interface TagChange {
+  readonly operationId: string;
+  readonly operation: string;
+  readonly sandboxId: string;
+  readonly owner: string;
+  readonly tags: Readonly<Record<string, string | null>>;
+  readonly maxTags: number;
 }
 
 export interface NewExecution {
@@ -73,6 +84,13 @@ export interface SandboxStore {
   change(change: StateChange): Promise<Sandbox | null>;
   /** Sets the desired state to `terminated` for good. Null when it was set before or the sandbox is over. */
   requestEnd(id: string, reason: EndReason, by: Actor): Promise<Sandbox | null>;
+  /** Whether a live sandbox of the owner has the name. */
+  isNameTaken(owner: string, name: string): Promise<boolean>;
+  /**
+   * Sets tags and removes those that are null, with operation and event in one transaction. Null when the operation is
+   * known already; `too_many` when more than `maxTags` would be left.
+   */
+  changeTags(change: TagChange): Promise<Sandbox | 'too_many' | null>;
   /** Appends an event that changes no state. */
   note(id: string, kind: string, by: Actor, detail?: Readonly<Record<string, unknown>>): Promise<void>;
   /** Remembers the provider object of a row that does not know it, so that ending the row removes it. */

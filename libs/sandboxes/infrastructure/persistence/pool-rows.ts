@@ -30,7 +30,7 @@ const CLAIM = `WITH member AS (
     SELECT id FROM sandboxes WHERE id = $1 AND owner IS NULL AND ${MEMBER} FOR NO KEY UPDATE),
   claimed AS (
     UPDATE sandboxes s SET state = 'running', owner = $2, operation_id = $3, lifetime_ms = $4::int, created_at = now(), started_at = now(),
-      deadline_at = now() + $4::int * interval '1 ms'
+      last_active_at = now(), deadline_at = now() + $4::int * interval '1 ms'
     FROM member WHERE s.id = member.id RETURNING s.*),
   event AS (
     INSERT INTO sandbox_events (sandbox_id, kind, from_state, to_state, operation_id, actor)
@@ -89,7 +89,7 @@ export class PgPoolStore implements PoolStore {
         await takeAdmissionLock(client);
         const refusal = await refusalOf(client, sandbox.owner, limits);
         if (refusal !== null) return refusal;
-        if (!(await operations.start(client, sandbox.operationId, 'sandbox.create', memberId))) return 'abandoned';
+        if (!(await operations.start(client, sandbox.operationId, sandbox.operation, memberId))) return 'abandoned';
         const { owner, operationId, lifetimeMs } = sandbox;
         const { rows } = await client.query<SandboxRow>(CLAIM, [memberId, owner, operationId, lifetimeMs]);
         // The start of the operation must not stay: another member, or a sandbox of its own, goes on under it.

@@ -1,4 +1,5 @@
-import type { Execution, ExecutionState, Sandbox } from '../../domain/sandbox';
+import type { NetworkOrder } from '../../domain/network-order';
+import type { Execution, ExecutionState, Sandbox, Tags } from '../../domain/sandbox';
 import type { DesiredState, EndReason, SandboxState } from '../../domain/sandbox-state';
 
 /** A row of `sandboxes` as pg gives it. */
@@ -25,6 +26,12 @@ export interface SandboxRow {
   created_at: Date;
   started_at: Date | null;
   ended_at: Date | null;
+  name: string | null;
+  tags: Tags;
+  idle_timeout_ms: number | null;
+  network: NetworkOrder | null;
+  ports: number[];
+  env_names: string[];
 }
 
 export function toSandbox(row: SandboxRow): Sandbox {
@@ -51,6 +58,12 @@ export function toSandbox(row: SandboxRow): Sandbox {
     createdAt: row.created_at,
     startedAt: row.started_at,
     endedAt: row.ended_at,
+    name: row.name,
+    tags: row.tags,
+    idleTimeoutMs: row.idle_timeout_ms,
+    network: row.network,
+    ports: row.ports,
+    envNames: row.env_names,
   };
 }
 

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { PG_POOL } from '@tollbox/platform/database/pg-pool';
 import { inTransaction } from '@tollbox/platform/database/transaction';
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import type {
   Actor,
   LiveCounts,
@@ -10,6 +10,7 @@ import type {
   RequestResult,
   SandboxStore,
   StateChange,
+  TagChange,
 } from '../../application/ports/sandbox-store';
 import type { Sandbox } from '../../domain/sandbox';
 import { isSandboxId } from '../../domain/sandbox-id';
@@ -24,8 +25,9 @@ const LOCK = 'FOR NO KEY UPDATE';
 
 const INSERT_SANDBOX = `WITH inserted AS (
     INSERT INTO sandboxes (id, owner, state, operation_id, provider, isolation, network_policy, image, cpu_millis, memory_mib, gpu,
-      lifetime_ms, deadline_at)
-    VALUES ($1, $2, 'requested', $3, $4, $5, $6, $7, $8, $9, $10, $11::int, now() + ($11::int + $12::int) * interval '1 ms')
+      lifetime_ms, deadline_at, name, tags, idle_timeout_ms, network, ports, env_names)
+    VALUES ($1, $2, 'requested', $3, $4, $5, $6, $7, $8, $9, $10, $11::int, now() + ($11::int + $12::int) * interval '1 ms',
+      $13, $14::jsonb, $15, $16::jsonb, $17::int[], $18::text[])
     RETURNING *),
   event AS (
     INSERT INTO sandbox_events (sandbox_id, kind, to_state, operation_id, actor)
@@ -45,6 +47,8 @@ const CHANGE = `WITH old AS (
       returncode = COALESCE($9::int, s.returncode),
       started_at = CASE WHEN $4 = 'running' THEN now() ELSE s.started_at END,
       deadline_at = CASE WHEN $4 = 'running' THEN now() + s.lifetime_ms * interval '1 ms' ELSE s.deadline_at END,
+      last_active_at = CASE WHEN $4 = 'running' THEN now() ELSE s.last_active_at END,
+      idle_at = CASE WHEN $4 = 'running' THEN now() + s.idle_timeout_ms * interval '1 ms' ELSE s.idle_at END,
       ended_at = CASE WHEN $4 IN ('finished', 'terminated', 'failed', 'lost') THEN COALESCE(s.ended_at, now()) ELSE s.ended_at END
     FROM old WHERE s.id = old.id
     RETURNING s.*, old.state AS from_state),
@@ -61,6 +65,11 @@ const REQUEST_END = `WITH old AS (
     INSERT INTO sandbox_events (sandbox_id, kind, from_state, to_state, reason, operation_id, actor)
     SELECT id, 'end_requested', state, state, $2, $3::uuid, $4 FROM changed)
   SELECT * FROM changed`;
+
+const CHANGE_TAGS = `UPDATE sandboxes SET tags = (tags - $2::text[]) || $3::jsonb WHERE id = $1 RETURNING *`;
+
+/** Undoes a change of tags. */
+class TooManyTags extends Error {}
 
 const NOTE = `INSERT INTO sandbox_events (sandbox_id, kind, operation_id, actor, detail) VALUES ($1, $2, $3, $4, $5::jsonb)`;
 
@@ -88,7 +97,8 @@ export class PgSandboxStore extends ExecutionRows implements SandboxStore {
       await takeAdmissionLock(client);
       const refusal = await refusalOf(client, sandbox.owner, limits);
       if (refusal !== null) return refusal;
-      if (!(await operations.start(client, sandbox.operationId, 'sandbox.create', sandbox.id))) return 'abandoned';
+      if (sandbox.name !== undefined && (await isNameTaken(client, sandbox.owner, sandbox.name))) return 'name_taken';
+      if (!(await operations.start(client, sandbox.operationId, sandbox.operation, sandbox.id))) return 'abandoned';
       const { rows } = await client.query<SandboxRow>(INSERT_SANDBOX, [
         sandbox.id,
         sandbox.owner,
@@ -102,6 +112,12 @@ export class PgSandboxStore extends ExecutionRows implements SandboxStore {
         sandbox.gpu,
         sandbox.lifetimeMs,
         sandbox.createDeadlineMs,
+        sandbox.name ?? null,
+        JSON.stringify(sandbox.tags ?? {}),
+        sandbox.idleTimeoutMs ?? null,
+        sandbox.network === undefined ? null : JSON.stringify(sandbox.network),
+        sandbox.ports ?? [],
+        Object.keys(sandbox.env ?? {}),
       ]);
       return toSandbox(only(rows));
     });
@@ -127,6 +143,26 @@ export class PgSandboxStore extends ExecutionRows implements SandboxStore {
 
   async requestEnd(id: string, reason: EndReason, by: Actor): Promise<Sandbox | null> {
     return this.one(REQUEST_END, [id, reason, by.operationId ?? null, by.actor]);
+  }
+
+  async isNameTaken(owner: string, name: string): Promise<boolean> {
+    return isNameTaken(this.pool, owner, name);
+  }
+
+  async changeTags(change: TagChange): Promise<Sandbox | 'too_many' | null> {
+    const removed = Object.keys(change.tags).filter((tag) => change.tags[tag] === null);
+    const set = Object.fromEntries(Object.entries(change.tags).filter(([, value]) => value !== null));
+    return inTransaction(this.pool, async (client) => {
+      if (!(await operations.start(client, change.operationId, change.operation, change.sandboxId))) return null;
+      const { rows } = await client.query<SandboxRow>(CHANGE_TAGS, [change.sandboxId, removed, JSON.stringify(set)]);
+      const changed = toSandbox(only(rows));
+      if (Object.keys(changed.tags).length > change.maxTags) throw new TooManyTags();
+      await client.query(NOTE, [change.sandboxId, 'tags_changed', change.operationId, change.owner, JSON.stringify(change.tags)]);
+      return changed;
+    }).catch((error: unknown) => {
+      if (error instanceof TooManyTags) return 'too_many' as const;
+      throw error;
+    });
   }
 
   async note(id: string, kind: string, by: Actor, detail: Readonly<Record<string, unknown>> = {}): Promise<void> {
@@ -179,6 +215,14 @@ export class PgSandboxStore extends ExecutionRows implements SandboxStore {
     const [row] = rows;
     return row === undefined ? null : toSandbox(row);
   }
+}
+
+async function isNameTaken(client: Pool | PoolClient, owner: string, name: string): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `SELECT 1 FROM sandboxes WHERE owner = $1 AND name = $2 AND state NOT IN ('finished', 'terminated', 'failed', 'lost')`,
+    [owner, name],
+  );
+  return (rowCount ?? 0) > 0;
 }
 
 function only<T>(rows: readonly T[]): T {
