@@ -109,7 +109,7 @@ export class FollowBatches {
     const passed = batches.filter((batch) => batch.stored.evmNonce < look.minedNonce);
     const waiting = batches.filter((batch) => batch.stored.evmNonce >= look.minedNonce);
     for (const batch of passed) await this.afterPassed(batch, look);
-    for (const batch of waiting) batch.passed = null;
+    for (const batch of waiting) batch.passedAtMs = null;
     await this.fillGap(lease, waiting, look);
     for (const batch of waiting) await this.raisePrice(lease, batch, look);
     await this.sender.submit(waiting.filter((batch) => this.isDueAgain(batch)));
@@ -118,9 +118,10 @@ export class FollowBatches {
 
   /** The nonce is used and no receipt is there: a node that hides ours, or a transaction of somebody else. */
   private async afterPassed(batch: OpenBatch, look: KeyLook): Promise<void> {
-    batch.passed ??= { atMs: Date.now(), blockNumber: look.blockNumber };
-    const { atMs, blockNumber } = batch.passed;
-    if (Date.now() - atMs < this.options.dropAfterMs) return;
+    batch.passedAtMs ??= Date.now();
+    if (Date.now() - batch.passedAtMs < this.options.dropAfterMs) return;
+    // This look is later than the one that saw the nonce used first: a look's block can be older than its nonce.
+    const { blockNumber } = look;
     try {
       if (await this.wallet.isAnyInBlock(batch.hashes)) return; // ours: the receipt comes
       const payments = await batch.payments(this.store);

@@ -9,8 +9,8 @@ export class OpenBatch {
   readonly sent = new Set<string>();
   lastSentAtMs = 0;
   private readonly newestAtMs = new Map<string, number>();
-  /** When its nonce was first seen to be used without a receipt of ours, and the newest block then. */
-  passed: { readonly atMs: number; readonly blockNumber: bigint } | null = null;
+  /** When its nonce was first seen to be used without a receipt of ours. */
+  passedAtMs: number | null = null;
   lookAgainAtMs = 0;
   private known: readonly Payment[] | null;
 
@@ -79,7 +79,7 @@ export class OpenBatches {
 
   /** Those that still take room in the node's pool. */
   get inFlight(): number {
-    return [...this.batches.values()].filter((batch) => batch.passed === null).length;
+    return [...this.batches.values()].filter((batch) => batch.passedAtMs === null).length;
   }
 
   get all(): readonly OpenBatch[] {
