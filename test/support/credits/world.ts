@@ -58,7 +58,7 @@ export class CreditsWorld {
       SETTLEMENT_POLL_MS: '50',
       LOG_LEVEL: 'silent',
       SANDBOX_PROVIDER: 'modal',
-      CLAIM_LEASE_MS: '1000',
+      CLAIM_LEASE_MS: '3000',
       ...modal.environment,
       ...env,
     });
