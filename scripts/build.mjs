@@ -1,5 +1,5 @@
 // Compiles apps/, libs/ and bench/ into dist/ with swc. Only what changed since the last build is compiled; what has no source
-// any more is removed. Types are checked by `npm test`, not here.
+// any more is removed. Programs that run inside sandboxes (.py) are copied. Types are checked by `npm test`, not here.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -16,7 +16,7 @@ function* sourceFiles(folder) {
     const file = path.join(folder, entry.name);
     if (entry.name === 'node_modules') continue; // of a peer in bench/peers
     if (entry.isDirectory()) yield* sourceFiles(file);
-    else if (/(?<!\.spec|\.d)\.ts$/.test(entry.name)) yield file;
+    else if (/(?<!\.spec|\.d)\.ts$|\.py$/.test(entry.name)) yield file;
   }
 }
 
@@ -55,7 +55,9 @@ export async function build() {
   for (let start = 0; start < changed.length; start += BATCH) {
     await Promise.all(
       changed.slice(start, start + BATCH).map(async (file) => {
-        const { code } = await swc.transformFile(path.join(root, file), { ...options, filename: path.join(root, file) });
+        const source = path.join(root, file);
+        if (file.endsWith('.py')) return write(outputOf(file), readFileSync(source));
+        const { code } = await swc.transformFile(source, { ...options, filename: source });
         write(outputOf(file), code);
       }),
     );

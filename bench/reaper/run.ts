@@ -10,6 +10,7 @@ import { assembleSandboxes } from '@tollbox/sandboxes/assemble';
 import { PgPoolStore } from '@tollbox/sandboxes/infrastructure/persistence/pool-rows';
 import { PgSandboxStore } from '@tollbox/sandboxes/infrastructure/persistence/sandbox.store';
 import { PgSnapshotStore } from '@tollbox/sandboxes/infrastructure/persistence/snapshot.store';
+import { interpreterParts } from '@tollbox/sandboxes/infrastructure/interpreter/kernel';
 import { PgTunnelStore } from '@tollbox/sandboxes/infrastructure/persistence/tunnel.store';
 import { openServer } from '../scale/world';
 import { quantile } from '../stats';
@@ -53,6 +54,7 @@ function workersOn(pool: Pool, url: string, provider: ProviderDouble, plan: Plan
     snapshotStore: new PgSnapshotStore(pool),
     pool: new PgPoolStore(pool),
     tunnelStore: new PgTunnelStore(pool),
+    interpreter: interpreterParts(pool),
     provider,
     installation: { id: randomUUID(), isDraining: () => Promise.resolve(false) },
     clock: systemClock,

@@ -14,6 +14,7 @@ import { ExecCommand } from './application/exec-command';
 import { ObserveSandbox } from './application/observe-sandbox';
 import { CreateOperation } from './application/operations/create.operation';
 import { ExecOperation } from './application/operations/exec.operation';
+import { CellOperation } from './application/operations/cell.operation';
 import { RunOperation } from './application/operations/run.operation';
 import { StatusOperation } from './application/operations/status.operation';
 import { ResourceCreateOperation } from './application/operations/resource-create.operation';
@@ -30,6 +31,9 @@ import type { TunnelStore } from './application/ports/tunnel-store';
 import type { SnapshotStore } from './application/ports/snapshot-store';
 import { ProviderCalls, type CallObserver } from './application/provider-calls';
 import { RecordedExecution } from './application/recorded-execution';
+import { interpreterSettings } from './application/interpreter/interpreter-settings';
+import { RunCell } from './application/interpreter/run-cell';
+import type { InterpreterStore } from './application/ports/interpreter-store';
 import { RunCode } from './application/run-code';
 import { SandboxStatus } from './application/sandbox-status';
 import { bodyLimits, resourceLimits, runLimits, sandboxSettings } from './application/settings';
@@ -37,6 +41,7 @@ import { SettleCreation } from './application/settle-creation';
 import { StopSandbox } from './application/stop-sandbox';
 import { TerminateSandbox } from './application/terminate-sandbox';
 import { createBodySchemas } from './domain/bodies';
+import { createCellSchema } from './domain/interpreter';
 import { createRunBodySchema } from './domain/run';
 import { createResourceSchemas } from './domain/resource-bodies';
 import { newSandboxId } from './domain/sandbox-id';
@@ -44,12 +49,19 @@ import { assembleFiles, type Files } from './assemble-files';
 import { assembleSnapshots, type Snapshots } from './assemble-snapshots';
 import { assembleTunnels, type Tunnels } from './assemble-tunnels';
 
+/** Where contexts are kept, and the program and arguments of an interpreter. */
+export interface InterpreterParts {
+  readonly contexts: InterpreterStore;
+  readonly argv: readonly string[];
+}
+
 /** What the library stands on. */
 export interface SandboxParts {
   readonly store: SandboxStore;
   readonly snapshotStore: SnapshotStore;
   readonly pool: PoolStore;
   readonly tunnelStore: TunnelStore;
+  readonly interpreter: InterpreterParts;
   readonly provider: SandboxProvider;
   readonly installation: InstallationView;
   readonly clock: Clock;
@@ -76,6 +88,7 @@ export interface Sandboxes {
   readonly snapshots: Snapshots;
   readonly tunnels: Tunnels;
   readonly files: Files;
+  readonly cell: RunCell;
   readonly operations: readonly Operation[];
 }
 
@@ -115,6 +128,7 @@ export function assembleSandboxes(config: Config, parts: SandboxParts): Sandboxe
     snapshots,
     tunnels,
     files,
+    cell: new RunCell(executions, parts.interpreter, provider, access, interpreterSettings(config), clock, ids),
     operations: [
       new CreateOperation(bodies.create, admitCreate, creation, store, ender, settings),
       new ExecOperation(bodies.exec, admission, store, settings),
@@ -124,6 +138,7 @@ export function assembleSandboxes(config: Config, parts: SandboxParts): Sandboxe
       snapshots.operation,
       tunnels.operation,
       ...files.operations,
+      new CellOperation(createCellSchema(limits), admission, provider, store, settings),
       new ResourceCreateOperation(resources.create, admitCreate, creation, store, ender, settings),
       new ResourceExecOperation(resources.exec, admission, provider, store, settings),
       new ResourceDeleteOperation(resources.delete, access, store, ender, settings),

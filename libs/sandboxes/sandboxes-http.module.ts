@@ -9,6 +9,7 @@ import { SnapshotsController } from './http/snapshots.controller';
 import { TunnelRunner } from './http/tunnel-runner';
 import { TunnelSalesController } from './http/tunnel-sales.controller';
 import { TunnelsController } from './http/tunnels.controller';
+import { InterpreterController } from './http/interpreter.controller';
 import { OwnSandboxesController } from './http/own-sandboxes.controller';
 import { SandboxResourcesController } from './http/sandbox-resources.controller';
 import { SandboxesModule } from './sandboxes.module';
@@ -28,6 +29,7 @@ import { SandboxesModule } from './sandboxes.module';
     TunnelsController,
     FileSalesController,
     FilesController,
+    InterpreterController,
   ],
   providers: [TunnelRunner],
 })

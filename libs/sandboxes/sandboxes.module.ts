@@ -10,6 +10,7 @@ import { InstallationService } from '@tollbox/platform/installation/installation
 import { OperationRegistry } from '@tollbox/platform/operations/operation';
 import { SandboxAccess } from './application/access';
 import { ChangeTags } from './application/change-tags';
+import type { Pool } from 'pg';
 import { CreateSandbox } from './application/create-sandbox';
 import { EndSandbox } from './application/end-sandbox';
 import { ExecCommand } from './application/exec-command';
@@ -33,6 +34,7 @@ import { RunCode } from './application/run-code';
 import { ListTunnels } from './application/tunnels/list-tunnels';
 import { OpenTunnels } from './application/tunnels/open-tunnel';
 import { PassTunnel } from './application/tunnels/pass-tunnel';
+import { RunCell } from './application/interpreter/run-cell';
 import { SandboxStatus } from './application/sandbox-status';
 import { sandboxSettings } from './application/settings';
 import { ShowOwnSandboxes } from './application/show-own-sandboxes';
@@ -44,6 +46,7 @@ import { PgSandboxQueries } from './infrastructure/persistence/sandbox.queries';
 import { PgPoolStore } from './infrastructure/persistence/pool-rows';
 import { PgSandboxStore } from './infrastructure/persistence/sandbox.store';
 import { PgSnapshotStore } from './infrastructure/persistence/snapshot.store';
+import { interpreterParts } from './infrastructure/interpreter/kernel';
 import { PgTunnelStore } from './infrastructure/persistence/tunnel.store';
 import { createProvider } from './infrastructure/provider-factory';
 import { ProviderHealth } from './infrastructure/provider-health';
@@ -66,6 +69,7 @@ const PARTS: FactoryProvider[] = [
   part(CreateSandbox, ({ create }) => create),
   part(ExecCommand, ({ exec }) => exec),
   part(RunCode, ({ run }) => run),
+  part(RunCell, ({ cell }) => cell),
   part(SandboxStatus, ({ status }) => status),
   part(TerminateSandbox, ({ terminate }) => terminate),
   part(ChangeTags, ({ tags }) => tags),
@@ -101,7 +105,7 @@ const PARTS: FactoryProvider[] = [
     {
       provide: SANDBOXES,
       inject: [
-        ...[CONFIG, SANDBOX_STORE, SNAPSHOT_STORE, POOL_STORE, TUNNEL_STORE, SANDBOX_PROVIDER],
+        ...[CONFIG, SANDBOX_STORE, SNAPSHOT_STORE, POOL_STORE, TUNNEL_STORE, SANDBOX_PROVIDER, PG_POOL],
         ...[InstallationService, CLOCK, IDS, RANDOM, AuditLog],
       ],
       useFactory: (
@@ -111,6 +115,7 @@ const PARTS: FactoryProvider[] = [
         pool: PoolStore,
         tunnelStore: TunnelStore,
         provider: SandboxProvider,
+        pgPool: Pool,
         installation: InstallationService,
         clock: Clock,
         ids: Ids,
@@ -122,6 +127,7 @@ const PARTS: FactoryProvider[] = [
           snapshotStore,
           pool,
           tunnelStore,
+          interpreter: interpreterParts(pgPool),
           provider,
           installation,
           clock,

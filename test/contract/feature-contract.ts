@@ -111,7 +111,7 @@ const ptyResize: DescribeFeature = (subject) => {
   it('tells the command of its new size', async () => {
     const { provider, sandbox } = subject();
     const script =
-      'import signal, os, time\nsignal.signal(signal.SIGWINCH, lambda *_: (print(os.get_terminal_size(), flush=True), os._exit(3)))\nprint("up", flush=True)\ntime.sleep(30)';
+      'import signal, os, time\nsignal.signal(signal.SIGWINCH, lambda *_: (os.write(1, str(os.get_terminal_size()).encode()), os._exit(3)))\nprint("up", flush=True)\ntime.sleep(30)';
     const options = { timeoutMs: 30_000, pty: { rows: 24, columns: 80 } };
     const process = await provider.exec(sandbox, ['python3', '-c', script], options, patient());
     const seen: string[] = [];

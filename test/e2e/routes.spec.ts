@@ -37,6 +37,7 @@ const EXAMPLE_BODY: Readonly<Record<string, unknown>> = {
   'sandboxes.create': {},
   'sandboxes.exec': { command: ['true'] },
   'sandboxes.delete': {},
+  'sandboxes.cell': { code: '1' },
   'sandboxes.tags': { tags: { a: 'b' } },
   'credits.topup': { amount: '10000', token_sha256: '0'.repeat(64) },
 };
@@ -56,7 +57,7 @@ const ANNOUNCEMENT: Readonly<Record<string, Record<string, string>>> = Object.fr
 );
 /** The BlockRun call that costs the same. */
 function pricedLike(operation: string): SoldCall {
-  if (operation.startsWith('files.') || operation === 'sandboxes.tags') return 'exec';
+  if (operation.startsWith('files.') || ['sandboxes.tags', 'sandboxes.cell'].includes(operation)) return 'exec';
   if (operation === 'sandboxes.delete') return 'terminate';
   return operation.split('.')[1] as SoldCall;
 }
@@ -149,6 +150,7 @@ describe('every route of the running gateway', () => {
       '/v1/sandboxes/:sandbox_id',
       '/v1/sandboxes/:sandbox_id/exec',
       ...['', '', '', '/mkdir', '/move', '/tar', '/tar'].map((path) => `/v1/sandboxes/:sandbox_id/files${path}`),
+      '/v1/sandboxes/:sandbox_id/interpreter',
       '/v1/sandboxes/:sandbox_id/snapshot',
       '/v1/sandboxes/:sandbox_id/tags',
       '/v1/sandboxes/:sandbox_id/tunnels',

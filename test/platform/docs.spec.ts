@@ -228,6 +228,7 @@ describe('what the gateway says about itself', () => {
         'v1/sandboxes/{sandbox_id}',
         'v1/sandboxes/{sandbox_id}/exec',
         ...['', '/mkdir', '/move', '/tar'].map((path) => `v1/sandboxes/{sandbox_id}/files${path}`),
+        'v1/sandboxes/{sandbox_id}/interpreter',
         'v1/sandboxes/{sandbox_id}/snapshot',
         'v1/sandboxes/{sandbox_id}/tags',
         'v1/sandboxes/{sandbox_id}/tunnels',

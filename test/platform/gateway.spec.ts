@@ -41,6 +41,7 @@ describe('the composed gateway', () => {
       'POST /v1/sandboxes/:sandbox_id/files/move files.move',
       'GET /v1/sandboxes/:sandbox_id/files/tar files.download',
       'PUT /v1/sandboxes/:sandbox_id/files/tar files.upload',
+      'POST /v1/sandboxes/:sandbox_id/interpreter sandboxes.cell',
       'POST /v1/sandboxes/:sandbox_id/snapshot sandbox.snapshot',
       'PATCH /v1/sandboxes/:sandbox_id/tags sandboxes.tags',
       'POST /v1/sandboxes/:sandbox_id/tunnels sandbox.tunnel',

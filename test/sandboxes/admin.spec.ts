@@ -20,6 +20,7 @@ import { assembleSandboxes, type Sandboxes } from '@tollbox/sandboxes/assemble';
 import { PgPoolStore } from '@tollbox/sandboxes/infrastructure/persistence/pool-rows';
 import { PgSandboxStore } from '@tollbox/sandboxes/infrastructure/persistence/sandbox.store';
 import { PgSnapshotStore } from '@tollbox/sandboxes/infrastructure/persistence/snapshot.store';
+import { interpreterParts } from '@tollbox/sandboxes/infrastructure/interpreter/kernel';
 import { PgTunnelStore } from '@tollbox/sandboxes/infrastructure/persistence/tunnel.store';
 import { systemIds, systemRandom } from '@tollbox/platform/clock/random';
 import { systemClock } from '@tollbox/platform/clock/clock';
@@ -55,6 +56,7 @@ type AnyBody = SandboxesAnswer & SandboxDetailAnswer;
           snapshotStore: new PgSnapshotStore(pool),
           pool: new PgPoolStore(pool),
           tunnelStore: new PgTunnelStore(pool),
+          interpreter: interpreterParts(pool),
           provider,
           installation,
           clock: systemClock,

@@ -11,6 +11,7 @@ import { poolSettings } from '@tollbox/sandboxes/application/pool-settings';
 import { assembleSandboxes, type Sandboxes } from '@tollbox/sandboxes/assemble';
 import { PgPoolStore } from '@tollbox/sandboxes/infrastructure/persistence/pool-rows';
 import { PgSnapshotStore } from '@tollbox/sandboxes/infrastructure/persistence/snapshot.store';
+import { interpreterParts } from '@tollbox/sandboxes/infrastructure/interpreter/kernel';
 import { PgTunnelStore } from '@tollbox/sandboxes/infrastructure/persistence/tunnel.store';
 import { ScriptedProvider } from '../support/sandboxes/scripted-provider';
 import { openWorld, ORDER, wallet, type World } from '../support/sandboxes/world';
@@ -78,6 +79,7 @@ describe('sessions whose processes and sandboxes die at any moment', () => {
       store: mortal(world.store, roll),
       snapshotStore: new PgSnapshotStore(world.pool),
       tunnelStore: new PgTunnelStore(world.pool),
+      interpreter: interpreterParts(world.pool),
       pool: mortal(new PgPoolStore(world.pool), roll),
       provider,
       installation: { id: world.installationId, isDraining: () => Promise.resolve(false) },

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { PrivateKeyAccount } from 'viem/accounts';
 import { OperationRegistry } from '@tollbox/platform/operations/operation';
 import { CreditsWorld, type Answer } from '../support/credits/world';
@@ -11,7 +12,12 @@ describe('/v1/sandboxes', () => {
   let world: CreditsWorld;
   let owner: PrivateKeyAccount;
   beforeAll(async () => {
-    world = await CreditsWorld.start({ REAPER_INTERVAL_MS: '100', SANDBOX_MAX_TAGS: '3', SANDBOX_MAX_WAITS_PER_OWNER: '1' });
+    world = await CreditsWorld.start({
+      REAPER_INTERVAL_MS: '100',
+      SANDBOX_MAX_TAGS: '3',
+      SANDBOX_MAX_WAITS_PER_OWNER: '1',
+      OWNER_REQUESTS_PER_MINUTE_PER_IP: '6000',
+    });
     owner = await world.payer();
   });
   afterAll(() => world.stop());
@@ -156,7 +162,10 @@ describe('/v1/sandboxes', () => {
     expect((await world.signedIn(owner, `/v1/sandboxes/${id}/wait?timeout=0`)).body['state']).toBe('ready');
     const waiting = world.signedIn(owner, `/v1/sandboxes/${id}/wait`);
     let other = await world.signedIn(owner, `/v1/sandboxes/${id}/wait?timeout=0`);
-    while (other.status === 200) other = await world.signedIn(owner, `/v1/sandboxes/${id}/wait?timeout=0`);
+    while (other.status === 200) {
+      await sleep(20);
+      other = await world.signedIn(owner, `/v1/sandboxes/${id}/wait?timeout=0`);
+    }
     expect([other.status, other.body['code']]).toEqual([429, 'too_many_waits']);
     await paid('DELETE', `/v1/sandboxes/${id}`);
     expect((await waiting).body['state']).toBe('terminated');

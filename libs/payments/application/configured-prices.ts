@@ -49,6 +49,7 @@ export function configuredPrices(config: PriceConfig): PriceListContent {
       ...Object.fromEntries(FILE_OPERATIONS.map((name) => [name, flat(config.PRICE_FILES_ATOMIC)])),
       'sandboxes.create': lifetime,
       'sandboxes.exec': flat(config.PRICE_EXEC_ATOMIC),
+      'sandboxes.cell': flat(config.PRICE_EXEC_ATOMIC),
       'sandboxes.delete': flat(config.PRICE_TERMINATE_ATOMIC),
       'sandboxes.tags': flat(config.PRICE_CALL_ATOMIC),
       'credits.topup': { kind: 'asked', least_atomic: config.CREDITS_MIN_TOPUP_ATOMIC.toString() },

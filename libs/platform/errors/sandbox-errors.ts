@@ -37,6 +37,13 @@ export const SANDBOX_ERRORS = define({
     message: 'Too many commands run in this sandbox at once.',
     suggestion: 'Wait for a running command to finish, then send the request again.',
   },
+  too_many_contexts: {
+    status: 409,
+    retryable: false,
+    error: 'Too many contexts',
+    message: 'The interpreter of this sandbox has as many contexts as it may have. Nothing was charged.',
+    suggestion: 'Use the name of a context that is there, or another sandbox.',
+  },
   sandbox_not_found: {
     status: 404,
     retryable: false,

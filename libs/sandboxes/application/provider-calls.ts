@@ -12,6 +12,7 @@ import {
   type SandboxSpec,
 } from './ports/provider';
 import type { ProviderFiles } from './ports/provider-files';
+import type { ProviderProcesses } from './ports/provider-processes';
 import { createDeadlineMs, type SandboxSettings } from './settings';
 
 export interface CallObserver {
@@ -75,6 +76,21 @@ export class ProviderCalls {
     if (files === undefined) throw new ProviderError('invalid', `${this.provider.name} has no access to files`);
     const handle = this.handleOf(sandbox);
     return withinDeadline(deadlineMs, 'files', (signal) => work(files, handle, signal));
+  }
+
+  /**
+   * Works with processes of a sandbox that live on when nobody reads them.
+   * @throws ProviderError; `invalid` where the provider has none
+   */
+  async processes<T>(
+    sandbox: Sandbox,
+    deadlineMs: number,
+    work: (processes: ProviderProcesses, handle: ProviderHandle, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { processes } = this.provider;
+    if (processes === undefined) throw new ProviderError('invalid', `${this.provider.name} has no background processes`);
+    const handle = this.handleOf(sandbox);
+    return withinDeadline(deadlineMs, 'processes', (signal) => work(processes, handle, signal));
   }
 
   /** Finishes what a dead create left undone. */

@@ -11,6 +11,7 @@ import type { SandboxOrder } from '@tollbox/sandboxes/domain/sandbox';
 import { PgPoolStore } from '@tollbox/sandboxes/infrastructure/persistence/pool-rows';
 import { PgSandboxStore } from '@tollbox/sandboxes/infrastructure/persistence/sandbox.store';
 import { PgSnapshotStore } from '@tollbox/sandboxes/infrastructure/persistence/snapshot.store';
+import { interpreterParts } from '@tollbox/sandboxes/infrastructure/interpreter/kernel';
 import { PgTunnelStore } from '@tollbox/sandboxes/infrastructure/persistence/tunnel.store';
 import { Pool, types } from 'pg';
 import { testDatabase, type TestDatabase } from '../stack';
@@ -76,6 +77,7 @@ export async function openWorld(provider: SandboxProvider, overrides: Record<str
       snapshotStore,
       pool: new PgPoolStore(pool),
       tunnelStore: new PgTunnelStore(pool),
+      interpreter: interpreterParts(pool),
       provider: over,
       installation,
       clock: { nowMs: () => Date.now() + world.clockOffsetMs },

@@ -145,6 +145,7 @@ export const sandboxesVariables = {
   ),
   EXEC_LOG_MONTHS: integer(1, 1_200, 13, 'Whole months for which executions are kept; then their months are dropped.'),
 
+  INTERPRETER_MAX_CONTEXTS: integer(1, 256, 8, 'Contexts of the Python interpreter of one sandbox.'),
   RUN_MAX_FILES: integer(0, 1_000, 32, 'Files that a run may take in, and give back.'),
   RUN_MAX_FILE_BYTES: integer(
     0,
